@@ -1,0 +1,52 @@
+"""What a model is asked and what it writes: messages, sampling parameters, completions."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+import attrs
+
+__all__ = ["Completion", "Message", "Sampling"]
+
+
+class Message(TypedDict):
+    """One turn of a chat, in the form every chat template takes."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@attrs.frozen(kw_only=True)
+class Sampling:
+    """How completions are drawn.
+
+    Attributes:
+        max_new_tokens: Longest completion [tokens], end-of-turn token included.
+        temperature: 0 is greedy decoding.
+        top_p: Nucleus mass; 1 keeps the whole distribution.
+        top_k: Number of most likely tokens kept; 0 keeps all.
+        samples: Completions per prompt.
+        seed: Seed of the random numbers; the same seed gives the same completions on one machine.
+    """
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    samples: int = 1
+    seed: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Completion:
+    """What a model wrote for one prompt.
+
+    Attributes:
+        text: The completion without special tokens.
+        finished: The model ended its turn itself; False means it was cut at `max_new_tokens`.
+        tokens: Length of the completion [tokens], end-of-turn token included.
+    """
+
+    text: str
+    finished: bool
+    tokens: int

@@ -1,0 +1,183 @@
+"""The four hooks a plugin may implement: the front door of the contract.
+
+A plugin is a module (or object) named by an entry point of the group ``forget``. Each hook yields
+records; nothing registers by side effect. Keep the module light: import torch and its friends
+inside the functions that use them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pluggy
+
+from forget.benchmark import Benchmark
+from forget.dataset import Dataset
+from forget.method import Method
+from forget.teacher import Teacher
+
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "forget_benchmarks",
+    "forget_datasets",
+    "forget_methods",
+    "forget_teachers",
+    "hookimpl",
+]
+
+ENTRY_POINT_GROUP = "forget"
+
+hookspec = pluggy.HookspecMarker("forget")
+hookimpl = pluggy.HookimplMarker("forget")
+"""Marks a plugin's function as the implementation of the hook of the same name."""
+
+
+@hookspec
+def forget_methods() -> Iterable[Method]:
+    """Yield the methods this plugin brings.
+
+    A working plugin, whose training is the shared supervised loop:
+
+    .. code-block:: python
+
+        from forget.hooks import hookimpl
+        from forget.method import Needs, TrainingSettings
+
+
+        class ShortAnswers:
+            name = "short-answers"
+            title = "Short answers"
+            summary = "SFT on the bare answers, without the worked solution"
+            paper = ""
+            settings = TrainingSettings
+            needs = Needs()
+
+            def prepare(self, task):
+                from forget.training import Conversation, write_examples
+
+                examples = task.dataset.load("train", task.data)
+                write_examples(
+                    task,
+                    (Conversation(e.id, task.dataset.prompt(e), e.answer) for e in examples),
+                )
+
+            def train(self, task):
+                from forget.training import train_supervised
+
+                train_supervised(task)
+
+
+        @hookimpl
+        def forget_methods():
+            yield ShortAnswers()
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def forget_datasets() -> Iterable[Dataset]:
+    """Yield the datasets this plugin brings.
+
+    A working plugin:
+
+    .. code-block:: python
+
+        from forget.dataset import Example, Verdict
+        from forget.hooks import hookimpl
+
+
+        class Doubling:
+            name = "doubling"
+            title = "Doubling"
+            summary = "Twice a number"
+            max_new_tokens = 8
+
+            def load(self, split, data):
+                numbers = range(100) if split == "train" else range(100, 150)
+                return [
+                    Example(id=str(n), question=f"2 * {n} =", solution=str(2 * n), answer=str(2 * n))
+                    for n in numbers
+                ]
+
+            def prompt(self, example):
+                return [{"role": "user", "content": example.question}]
+
+            def verify(self, example, completion):
+                said = completion.text.strip()
+                return Verdict(
+                    correct=said == example.answer,
+                    extracted=said or None,
+                    reason="compared as text",
+                    truncated=not completion.finished,
+                )
+
+
+        @hookimpl
+        def forget_datasets():
+            yield Doubling()
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def forget_teachers() -> Iterable[Teacher]:
+    """Yield the teachers this plugin brings.
+
+    A working plugin:
+
+    .. code-block:: python
+
+        from forget.completion import Completion
+        from forget.hooks import hookimpl
+        from forget.teacher import TeacherOutput
+
+
+        class Parrot:
+            name = "parrot"
+            title = "Parrot"
+            summary = "Repeats the last message"
+            family = "parrot"
+
+            def generate(self, prompts, sampling):
+                for index, messages in enumerate(prompts):
+                    text = messages[-1]["content"]
+                    for sample in range(sampling.samples):
+                        yield TeacherOutput(
+                            index,
+                            sample,
+                            Completion(text=text, finished=True, tokens=len(text.split())),
+                        )
+
+
+        @hookimpl
+        def forget_teachers():
+            yield Parrot()
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def forget_benchmarks() -> Iterable[Benchmark]:
+    """Yield the benchmarks this plugin brings.
+
+    A working plugin, which adds a task that lm-eval ships:
+
+    .. code-block:: python
+
+        from forget.benchmark import Benchmark, TaskFile
+        from forget.hooks import hookimpl
+
+
+        @hookimpl
+        def forget_benchmarks():
+            yield Benchmark(
+                name="copa",
+                title="COPA",
+                summary="Choice of plausible alternatives",
+                tasks=(TaskFile(name="copa", path="super_glue/copa/default.yaml"),),
+                metric="acc",
+                chance=0.5,
+                items=100,
+            )
+    """
+    raise NotImplementedError

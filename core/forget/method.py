@@ -1,0 +1,148 @@
+"""The contract of a method: how it prepares its data and how it trains; nothing else is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import attrs
+
+from forget.dataset import DataAccess, Dataset
+from forget.progress import Progress, Silent
+from forget.settings import setting
+from forget.teacher import Teacher
+
+__all__ = ["Method", "Needs", "PrepareTask", "TrainTask", "TrainingSettings"]
+
+
+@attrs.frozen(kw_only=True)
+class Needs:
+    """What a method cannot work without; checked before anything is generated or written.
+
+    Attributes:
+        teacher: A teacher of the student's own family, of another one, or none.
+        verifier: It grades completions.
+        rollouts: It generates with the model it trains.
+        reference_policy: It keeps a frozen copy of a model to compare with.
+    """
+
+    teacher: Literal["same-family", "cross-family"] | None = None
+    verifier: bool = False
+    rollouts: bool = False
+    reference_policy: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class TrainingSettings:
+    """Settings that every method has; a method's own class inherits them and adds its own."""
+
+    lr: float = setting(1e-5, "peak learning rate", minimum=0)
+    lr_schedule: Literal["cosine", "linear", "constant_with_warmup"] = setting(
+        "cosine", "learning-rate schedule after the warm-up"
+    )
+    warmup: float = setting(0.05, "share of the steps that warm up", minimum=0, maximum=1)
+    weight_decay: float = setting(0.01, "AdamW weight decay", minimum=0)
+    max_grad_norm: float = setting(1.0, "gradient norm clipping; 0 turns it off", minimum=0)
+    epochs: float = setting(3.0, "passes over the training data", minimum=0)
+    max_steps: int | None = setting(
+        None, "stop after this many optimiser steps, whatever epochs says", minimum=1
+    )
+    batch_size: int = setting(16, "examples per optimiser step", minimum=1)
+    micro_batch_size: int = setting(4, "examples per forward pass", minimum=1)
+    max_length: int = setting(
+        2048, "longest example [tokens]; longer ones are dropped, never cut", minimum=8
+    )
+    max_train_examples: int | None = setting(
+        None, "train on a seeded sample of this many examples", minimum=1
+    )
+    dtype: Literal["float32", "bfloat16"] = setting("bfloat16", "number format of the weights")
+    gradient_checkpointing: bool = setting(False, "trade time for memory")
+    lora_rank: int = setting(0, "LoRA rank; 0 is full fine-tuning", minimum=0)
+    lora_alpha: float = setting(32.0, "LoRA scale, divided by the rank", minimum=0)
+    lora_dropout: float = setting(0.0, "LoRA dropout", minimum=0, maximum=1)
+    checkpoint_every: int = setting(100, "optimiser steps between checkpoints", minimum=1)
+    log_every: int = setting(10, "optimiser steps between points of the curve", minimum=1)
+
+
+@attrs.frozen(kw_only=True)
+class PrepareTask:
+    """What core hands to `Method.prepare`.
+
+    Attributes:
+        dataset: The dataset to prepare.
+        data: Where its rows come from.
+        model: Folder of the base model (tokenizer included).
+        settings: The method's resolved settings.
+        seed: Seed of every random choice.
+        output: Folder to fill with parquet and a manifest (``forget.training.write_examples``).
+        teacher: The teacher, if the method needs one.
+        progress: Where to report.
+    """
+
+    dataset: Dataset
+    data: DataAccess
+    model: Path
+    settings: Any
+    seed: int
+    output: Path
+    teacher: Teacher | None = None
+    progress: Progress = attrs.field(factory=Silent)
+
+
+def _ignore(step: int, checkpoint: Path) -> None:
+    """Let a caller who does not care about checkpoints leave `announce` out."""
+
+
+@attrs.frozen(kw_only=True)
+class TrainTask:
+    """What core hands to `Method.train`.
+
+    Attributes:
+        dataset: The dataset that was prepared; its verifier is the reward of on-policy methods.
+        model: Folder of the base model.
+        data: Folder that `prepare` filled.
+        output: The run directory: ``checkpoints/`` and ``metrics.jsonl`` are written below it.
+        settings: The method's resolved settings.
+        seed: Seed of every random choice.
+        announce: Called with step and folder as soon as a checkpoint is complete on disk.
+        progress: Where to report.
+    """
+
+    dataset: Dataset
+    model: Path
+    data: Path
+    output: Path
+    settings: Any
+    seed: int
+    announce: Callable[[int, Path], None] = _ignore
+    progress: Progress = attrs.field(factory=Silent)
+
+
+@runtime_checkable
+class Method(Protocol):
+    """A way of training.
+
+    Attributes:
+        name: The name on the command line.
+        title: The name in tables.
+        summary: One line.
+        paper: Where it is defined: a citation, or a link.
+        settings: Its settings class, a subclass of `TrainingSettings`.
+        needs: What it cannot work without.
+    """
+
+    name: str
+    title: str
+    summary: str
+    paper: str
+    settings: type[TrainingSettings]
+    needs: Needs
+
+    def prepare(self, task: PrepareTask) -> None:
+        """Write the training data; resumable, and the same for the same task."""
+        ...
+
+    def train(self, task: TrainTask) -> None:
+        """Train, announcing each checkpoint; called again after a crash, it continues."""
+        ...

@@ -1,0 +1,117 @@
+"""Typed settings: attrs classes whose fields carry their own help, read from TOML and `--set`.
+
+A settings class is ``attrs.frozen(kw_only=True)``; each field is made by `setting`, which keeps the
+help text and the limits in the field's metadata, so that `forget show`, the command line and the
+documentation are generated from the class and never typed twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar, get_type_hints
+
+import attrs
+
+from forget.convert import BadValue, structure, type_name
+from forget.errors import SettingsError, nearest
+
+__all__ = ["SettingInfo", "build", "describe", "parse_assignments", "setting"]
+
+T = TypeVar("T")
+
+
+class SettingInfo(NamedTuple):
+    """What a person needs to know about one setting."""
+
+    name: str
+    type: str
+    default: Any
+    help: str
+
+
+def setting(
+    default: Any, help: str, *, minimum: float | None = None, maximum: float | None = None
+) -> Any:
+    """Declare one field of a settings class.
+
+    Args:
+        default: The value if nobody says otherwise.
+        help: One line for `forget show` and the documentation; units in brackets.
+        minimum: The smallest valid number, inclusive.
+        maximum: The largest valid number, inclusive.
+    """
+    metadata = {"help": help, "minimum": minimum, "maximum": maximum}
+    return attrs.field(default=default, metadata=metadata)
+
+
+def describe(cls: type) -> list[SettingInfo]:
+    """List the settings of a class in the order of their declaration."""
+    hints = get_type_hints(cls)
+    return [
+        SettingInfo(f.name, type_name(hints[f.name]), f.default, f.metadata.get("help", ""))
+        for f in attrs.fields(cls)
+    ]
+
+
+def build(cls: type[T], *layers: Mapping[str, Any], where: str) -> T:
+    """Make a settings object from layers of values, later layers winning.
+
+    Args:
+        cls: The settings class.
+        layers: Mappings from setting name to value; texts are converted to the field's type.
+        where: Whose settings they are, for the error message: ``method gt-sft``.
+
+    Raises:
+        SettingsError: An unknown setting, a value of a wrong type, or one out of range.
+    """
+    fields = {f.name: f for f in attrs.fields(cls)}  # type: ignore[arg-type]
+    hints = get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for name, value in {key: item for layer in layers for key, item in layer.items()}.items():
+        if name not in fields:
+            raise SettingsError(_unknown(name, list(fields), where))
+        try:
+            values[name] = structure(value, hints[name])
+        except BadValue:
+            raise SettingsError(
+                f"The setting {name!r} of {where} must be {type_name(hints[name])}, "
+                f"but is {value!r}."
+            ) from None
+        _check_range(values[name], fields[name], where)
+    return cls(**values)
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
+    """Split ``["lr=1e-5", "epochs=2"]`` into a mapping of texts.
+
+    Raises:
+        SettingsError: An assignment without ``=`` or without a name.
+    """
+    values = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name.strip():
+            raise SettingsError(
+                f"--set takes NAME=VALUE, but got {assignment!r}. Write for instance --set lr=1e-5."
+            )
+        values[name.strip().replace("-", "_")] = value.strip()
+    return values
+
+
+def _unknown(name: str, known: list[str], where: str) -> str:
+    close = nearest(name, known)
+    hint = f" Did you mean {' or '.join(close)}?" if close else ""
+    return f"There is no setting {name!r} of {where}.{hint} Its settings: {', '.join(known)}."
+
+
+def _check_range(value: Any, field: attrs.Attribute[Any], where: str) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return
+    low, high = field.metadata.get("minimum"), field.metadata.get("maximum")
+    # "not inside" instead of "outside", so that NaN, which compares false with all, is refused.
+    inside = (low is None or value >= low) and (high is None or value <= high) and value == value
+    if not inside:
+        limits = f"at least {low}" if high is None else f"between {low} and {high}"
+        raise SettingsError(
+            f"The setting {field.name!r} of {where} must be {limits}, but is {value}."
+        )

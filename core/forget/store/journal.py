@@ -1,0 +1,44 @@
+"""An append-only file of JSON lines: what a killed process had finished is still there."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from forget.store.atomic import storage_errors, write_text
+
+__all__ = ["append", "read", "rewrite"]
+
+
+def append(path: Path, records: Iterable[Any]) -> None:
+    """Add records, one a line, and return when they are on the disk."""
+    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def read(path: Path) -> list[Any]:
+    """Return the records up to the first line that is not whole (the process died writing it)."""
+    records = []
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    for line in lines[:-1]:  # what follows the last newline was never finished
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
+
+
+def rewrite(path: Path, records: Iterable[Any]) -> None:
+    """Replace the whole journal at once."""
+    write_text(path, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records))

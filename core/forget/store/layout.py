@@ -1,0 +1,97 @@
+"""Where things are below the output folder.
+
+    runs/<study>/<model>/<dataset>/<method>/seed-<n>/   one run
+    evaluations/<model digest>/<benchmark>-<hash>/<engine fingerprint>/   shared by every run
+    reports/                                            what `forget report` wrote
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import attrs
+
+__all__ = ["RunFolder", "Workspace", "checkpoint_name", "checkpoint_step", "slug"]
+
+_STEP = re.compile(r"^step-(\d{6,})$")
+
+
+def slug(name: str) -> str:
+    """Make a folder name of a model, study or dataset name: ``Qwen/Qwen3-4B`` -> ``Qwen--Qwen3-4B``."""
+    return re.sub(r"[^A-Za-z0-9._+-]", "-", name.replace("/", "--")).lstrip(".") or "_"
+
+
+def checkpoint_name(step: int) -> str:
+    """Name the folder of the checkpoint after `step` optimiser steps; step 0 is the base model."""
+    return f"step-{step:06d}"
+
+
+def checkpoint_step(name: str) -> int | None:
+    """Return the step of a checkpoint folder's name, None if it is not one."""
+    match = _STEP.match(name)
+    return int(match.group(1)) if match else None
+
+
+@attrs.frozen
+class RunFolder:
+    """One run directory."""
+
+    path: Path
+
+    @property
+    def runfile(self) -> Path:
+        """The resolved settings and provenance."""
+        return self.path / "run.toml"
+
+    @property
+    def data(self) -> Path:
+        """The prepared training data."""
+        return self.path / "data"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoint folders."""
+        return self.path / "checkpoints"
+
+    @property
+    def sweep(self) -> Path:
+        """Which evaluations belong to the run."""
+        return self.path / "sweep.json"
+
+    @property
+    def log(self) -> Path:
+        """What libraries had to say."""
+        return self.path / "run.log"
+
+    def steps(self) -> list[int]:
+        """List the steps of the checkpoint folders, ascending; complete or not."""
+        if not self.checkpoints.is_dir():
+            return []
+        found = (checkpoint_step(child.name) for child in self.checkpoints.iterdir())
+        return sorted(step for step in found if step is not None)
+
+    def checkpoint(self, step: int) -> Path:
+        """Return the folder of one checkpoint."""
+        return self.checkpoints / checkpoint_name(step)
+
+
+@attrs.frozen
+class Workspace:
+    """The output folder."""
+
+    root: Path
+
+    def run(self, study: str, model: str, dataset: str, method: str, seed: int) -> RunFolder:
+        """Return the run directory of one cell of a study."""
+        parts = (slug(study), slug(model), slug(dataset), slug(method))
+        return RunFolder(self.root.joinpath("runs", *parts, f"seed-{seed}"))
+
+    def runs(self) -> list[RunFolder]:
+        """List every run directory that has a `run.toml`, by path."""
+        found = (self.root / "runs").glob("*/*/*/*/seed-*/run.toml")
+        return [RunFolder(path.parent) for path in sorted(found)]
+
+    def evaluation(self, model_digest: str, benchmark: str, fingerprint: str) -> Path:
+        """Return the folder of one model's evaluation on one benchmark."""
+        return self.root / "evaluations" / model_digest[:16] / benchmark / fingerprint

@@ -1,0 +1,84 @@
+"""A manifest makes a folder complete: it lists every file with size and digest, and is written last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from forget.convert import to_plain
+from forget.store.atomic import storage_errors, write_json
+
+__all__ = ["MANIFEST", "Manifest", "file_digest", "read_manifest", "seal", "verify"]
+
+MANIFEST = "manifest.json"
+_FORMAT = 1
+
+
+@attrs.frozen(kw_only=True)
+class Manifest:
+    """What a complete folder holds.
+
+    Attributes:
+        kind: ``data``, ``checkpoint``, ``evaluation`` or ``model``.
+        details: Counts and provenance, by kind.
+        files: Path below the folder to size [bytes] and SHA-256.
+    """
+
+    kind: str
+    details: Mapping[str, Any]
+    files: Mapping[str, tuple[int, str]]
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal(folder: Path, kind: str, details: Mapping[str, Any]) -> Manifest:
+    """Digest every file of a folder and write its manifest: from now on it is complete."""
+    with storage_errors(folder):
+        files = {
+            path.relative_to(folder).as_posix(): (path.stat().st_size, file_digest(path))
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name != MANIFEST
+        }
+    write_json(
+        folder / MANIFEST,
+        {
+            "format": _FORMAT,
+            "kind": kind,
+            "details": to_plain(details),
+            "files": {name: {"bytes": size, "sha256": sha} for name, (size, sha) in files.items()},
+        },
+    )
+    return Manifest(kind=kind, details=details, files=files)
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return the manifest of a folder whose files all have their sizes; None if it is incomplete.
+
+    Digests are not computed: see `verify`.
+    """
+    try:
+        plain = json.loads((folder / MANIFEST).read_text())
+        files = {name: (f["bytes"], f["sha256"]) for name, f in plain["files"].items()}
+        manifest = Manifest(kind=plain["kind"], details=plain["details"], files=files)
+        sizes_hold = all((folder / n).stat().st_size == size for n, (size, _) in files.items())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return manifest if sizes_hold else None
+
+
+def verify(folder: Path) -> Manifest | None:
+    """Return the manifest if every file still has its digest, else None."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return None
+    intact = all(file_digest(folder / name) == sha for name, (_, sha) in manifest.files.items())
+    return manifest if intact else None
