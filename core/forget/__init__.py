@@ -1,4 +1,4 @@
-"""forget: what a fine-tuned language model lost, how sure one can be, and which training loses least."""
+"""forget: what a fine-tuned model lost, how sure one can be, and which training loses least."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The contract of a benchmark: lm-eval tasks, the metric that counts, and what chance would give."""
+"""The contract of a benchmark: lm-eval tasks, the metric that counts, what chance would give."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TaskFile:
     Attributes:
         name: The task's name in lm-eval.
         path: Its YAML file: relative to lm-eval's own task folder, or absolute.
-        mirror: Split of the lm-eval task to file in a data mirror (``mmlu/subjects/x/test.parquet``);
+        mirror: Split of the lm-eval task to its file in a data mirror (``piqa/validation.parquet``);
             empty for tasks that generate their documents.
     """
 

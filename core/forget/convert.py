@@ -6,7 +6,7 @@ silently ``"3"``). Here a scalar of the wrong type is an error that carries the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
@@ -30,13 +30,12 @@ class BadValue(ValueError):
         self.problems = problems
 
 
-def structure(data: Any, cls: type[T], path: str = "") -> T:
+def structure(data: Any, cls: type[T]) -> T:
     """Make a `cls` from plain data.
 
     Args:
         data: What a TOML or JSON file held, or a mapping of texts.
         cls: An attrs class, a scalar type, or a generic of them.
-        path: Where the data stands, put before the key paths of errors.
 
     Raises:
         BadValue: A key is unknown, a value missing or of the wrong type.
@@ -44,8 +43,8 @@ def structure(data: Any, cls: type[T], path: str = "") -> T:
     try:
         return _CONVERTER.structure(data, cls)
     except Exception as error:
-        found = transform_error(error, path=path or "$", format_exception=_explain)
-        raise BadValue([line.replace("$.", "") for line in found]) from error
+        found = transform_error(error, path="$", format_exception=_explain)
+        raise BadValue([_key_first(line) for line in found]) from error
 
 
 def to_plain(value: Any) -> Any:
@@ -73,15 +72,20 @@ def type_name(hint: Any) -> str:
     return names.get(hint, getattr(hint, "__name__", str(hint)))
 
 
-def _explain(error: BaseException, hint: type | None) -> str:
+def _key_first(line: str) -> str:
+    """Rewrite cattrs' ``problem @ $.path.to.key`` as ``path.to.key: problem``."""
+    problem, _, path = line.rpartition(" @ $")
+    return f"{path.lstrip('.')}: {problem}" if path.lstrip(".") else problem
+
+
+def _explain(error: BaseException, _: type | None) -> str:
     if isinstance(error, ForbiddenExtraKeysError):
         known = [f.alias for f in attrs.fields(error.cl)]
         return "; ".join(_unknown_key(key, known) for key in sorted(error.extra_fields))
     if isinstance(error, KeyError):
-        return f"the key {error.args[0]!r} is missing"
-    if hint is not None and attrs.has(hint) and not isinstance(error, ValueError):
-        return "must be a table"
-    return str(error)
+        return "is missing"
+    # cattrs takes a mapping for granted where the record or the annotation is one.
+    return "must be a table" if isinstance(error, TypeError | AttributeError) else str(error)
 
 
 def _unknown_key(key: str, known: list[str]) -> str:
@@ -151,6 +155,10 @@ def _optional(value: Any, hint: Any) -> Any:
     raise ValueError(f"must be {type_name(hint)}, but is {value!r}")
 
 
+def _is_generic(origin: Any) -> Callable[[Any], bool]:
+    return lambda hint: get_origin(hint) is origin
+
+
 def _is_union(hint: Any) -> bool:
     arms = get_args(hint)
     return get_origin(hint) in (Union, UnionType) and not any(attrs.has(arm) for arm in arms)
@@ -161,7 +169,7 @@ _CONVERTER.register_structure_hook(int, _strictly((int,), int))
 _CONVERTER.register_structure_hook(float, _strictly((int, float), float))
 _CONVERTER.register_structure_hook(bool, _bool)
 _CONVERTER.register_structure_hook(str, _text)
-_CONVERTER.register_structure_hook_func(lambda hint: get_origin(hint) is Literal, _literal)
-_CONVERTER.register_structure_hook_func(lambda hint: get_origin(hint) is tuple, _tuple)
+_CONVERTER.register_structure_hook_func(_is_generic(Literal), _literal)
+_CONVERTER.register_structure_hook_func(_is_generic(tuple), _tuple)
 _CONVERTER.register_structure_hook_func(_is_union, _optional)
 _CONVERTER.register_structure_hook(Path, lambda value, _: Path(_text(value, None)))

@@ -1,4 +1,4 @@
-"""The contract of a dataset: examples, how they are asked, and who says whether an answer is right."""
+"""The contract of a dataset: examples, how they are asked, and who grades the answers."""
 
 from __future__ import annotations
 

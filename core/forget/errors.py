@@ -1,13 +1,13 @@
 """What can go wrong, as one tree; every leaf says what is wrong, where, and what to do.
 
     ForgetError                     the work failed (exit status 1)
-    ├── WorkError                   training, evaluation or storage failed part-way; continue by re-running
+    ├── WorkError                   training, evaluation or storage failed part-way; re-run to continue
     │   └── StorageError            the disk is full or refused a write
     ├── CheckFailed                 a check the user asked for did not hold (exit status 3)
     └── RequestError                the request was wrong; nothing was written (exit status 2)
         ├── UnknownNameError        no method, dataset, benchmark, model ... of that name
         ├── CatalogueError          a registry file has a wrong key, type or reference
-        ├── PluginError             a plugin is missing, broken, misspelt or in conflict with another
+        ├── PluginError             a plugin is missing, broken, misspelt or in conflict
         ├── SettingsError           a setting has a wrong name, type or value
         ├── DataError               a data file is missing, corrupt or not what it must be
         ├── ModelError              a model or checkpoint folder cannot be used

@@ -95,7 +95,7 @@ def forget_datasets() -> Iterable[Dataset]:
             def load(self, split, data):
                 numbers = range(100) if split == "train" else range(100, 150)
                 return [
-                    Example(id=str(n), question=f"2 * {n} =", solution=str(2 * n), answer=str(2 * n))
+                    Example(id=str(n), question=f"2 * {n} =", solution=f"{2 * n}", answer=f"{2 * n}")
                     for n in numbers
                 ]
 

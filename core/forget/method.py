@@ -1,4 +1,4 @@
-"""The contract of a method: how it prepares its data and how it trains; nothing else is known of it."""
+"""The contract of a method: how it prepares its data and how it trains, and nothing else."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def _check_range(value: Any, field: attrs.Attribute[Any], where: str) -> None:
         return
     low, high = field.metadata.get("minimum"), field.metadata.get("maximum")
     # "not inside" instead of "outside", so that NaN, which compares false with all, is refused.
-    inside = (low is None or value >= low) and (high is None or value <= high) and value == value
+    inside = (low is None or value >= low) and (high is None or value <= high)
     if not inside:
         limits = f"at least {low}" if high is None else f"between {low} and {high}"
         raise SettingsError(

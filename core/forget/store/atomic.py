@@ -29,7 +29,7 @@ PARTIAL = ".partial"
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to write below `path` into a `StorageError` that says what to do."""
+    """Turn the system's refusal to write `path` into a `StorageError` that says what to do."""
     try:
         yield
     except OSError as error:

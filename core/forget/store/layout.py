@@ -1,8 +1,8 @@
 """Where things are below the output folder.
 
-    runs/<study>/<model>/<dataset>/<method>/seed-<n>/   one run
-    evaluations/<model digest>/<benchmark>-<hash>/<engine fingerprint>/   shared by every run
-    reports/                                            what `forget report` wrote
+runs/<study>/<model>/<dataset>/<method>/seed-<n>/   one run
+evaluations/<model digest>/<benchmark>-<hash>/<engine fingerprint>/   shared by every run
+reports/                                            what `forget report` wrote
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _STEP = re.compile(r"^step-(\d{6,})$")
 
 
 def slug(name: str) -> str:
-    """Make a folder name of a model, study or dataset name: ``Qwen/Qwen3-4B`` -> ``Qwen--Qwen3-4B``."""
+    """Make a folder name of any name: ``Qwen/Qwen3-4B`` -> ``Qwen--Qwen3-4B``."""
     return re.sub(r"[^A-Za-z0-9._+-]", "-", name.replace("/", "--")).lstrip(".") or "_"
 
 
@@ -95,3 +95,12 @@ class Workspace:
     def evaluation(self, model_digest: str, benchmark: str, fingerprint: str) -> Path:
         """Return the folder of one model's evaluation on one benchmark."""
         return self.root / "evaluations" / model_digest[:16] / benchmark / fingerprint
+
+    def comparison(self, identity: str) -> Path:
+        """Return the record of one `forget eval`."""
+        return self.root / "reports" / f"comparison-{identity}.json"
+
+    def comparisons(self) -> list[Path]:
+        """List the records of `forget eval`, oldest first."""
+        found = (self.root / "reports").glob("comparison-*.json")
+        return sorted(found, key=lambda path: path.stat().st_mtime)

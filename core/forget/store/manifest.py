@@ -1,4 +1,4 @@
-"""A manifest makes a folder complete: it lists every file with size and digest, and is written last."""
+"""A manifest makes a folder complete: every file with size and digest, written last."""
 
 from __future__ import annotations
 

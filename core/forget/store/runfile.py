@@ -55,7 +55,9 @@ def read(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def differences(frozen: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = "") -> list[str]:
+def differences(
+    frozen: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = ""
+) -> list[str]:
     """List the settings that differ, as ``lr was 1e-05, now 0.001``."""
     found = []
     for key in sorted(frozen.keys() | wanted.keys()):

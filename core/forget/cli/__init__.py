@@ -1,0 +1,82 @@
+"""The command line. Each command lives in a module of its own, imported when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+__all__ = ["main"]
+
+_COMMANDS = {
+    "run": "train by a method, evaluate base and checkpoints, report",
+    "eval": "evaluate checkpoints you already have against their base model",
+    "report": "show what runs and comparisons have found",
+    "list": "list methods, datasets, teachers, benchmarks, models or studies",
+    "show": "show everything known of one of them, settings included",
+}
+
+_EPILOG = """\b
+Examples:
+  forget run --method gt-sft
+  forget run --method gt-sft --model qwen3-1.7b --dataset gsm8k --benchmarks core10
+  forget eval out/checkpoint-100 --base Qwen/Qwen3-1.7B --benchmarks arc_easy,mmlu
+"""
+
+
+class _LazyGroup(click.Group):
+    """Knows its commands by name and help, and imports one only to run it or show its help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"forget.cli.{cmd_name}_command")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from forget import __version__
+
+        click.echo(f"forget {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=_LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version)
+def group() -> None:
+    """What did fine-tuning make a model forget, how sure is it, and which training loses least?"""
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with the documented status."""
+    from forget.errors import ForgetError
+
+    try:
+        status: Any = group.main(args=arguments, prog_name="forget", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ForgetError as error:
+        click.echo(f"forget: {error}", err=True)
+        sys.exit(error.exit_status)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(
+            "\nforget: interrupted. What is finished is kept: run the same command again to "
+            "continue.",
+            err=True,
+        )
+        sys.exit(130)

@@ -1,0 +1,126 @@
+"""The screen: progress bars and notes for people on standard error, libraries' noise to a log."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+__all__ = ["Screen", "print_json", "print_table", "quiet_libraries"]
+
+_QUIET = {
+    "TQDM_DISABLE": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+}
+
+
+class Screen:
+    """Shows progress: bars in a terminal, one line per finished task elsewhere."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._console = Console(file=stream or sys.stderr, highlight=False)
+
+    @contextmanager
+    def task(self, description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """See `forget.progress.Progress.task`."""
+        started = time.monotonic()
+        if not self._console.is_terminal:
+            yield lambda steps: None
+            self.note(f"{description}: done in {time.monotonic() - started:.0f} s")
+            return
+        with Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+        ) as bars:
+            bar = bars.add_task(description, total=total)
+            yield lambda steps: bars.advance(bar, steps)
+
+    def note(self, text: str) -> None:
+        """See `forget.progress.Progress.note`."""
+        self._console.print(text, style="dim", markup=False, soft_wrap=True)
+
+
+def print_table(table: RenderableType) -> None:
+    """Print something made by rich on standard output."""
+    console = Console()
+    # Without a terminal there is no width to respect: a cut table would lose what it says.
+    (console if console.is_terminal else Console(width=120)).print(table)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def quiet_libraries(log: Path) -> Iterator[Screen]:
+    """Send whatever libraries print, warn or log to `log`; give the screen that is left.
+
+    The file descriptors themselves are turned, because C++ code and child processes write there.
+    """
+    os.environ.update(_QUIET)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8", buffering=1) as file, _descriptors_to(file) as stream:
+        handler = logging.StreamHandler(file)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root = logging.getLogger()
+        root.addHandler(handler)
+        logging.captureWarnings(True)
+        warnings.simplefilter("default")
+        try:
+            yield Screen(stream)
+        finally:
+            root.removeHandler(handler)
+            logging.captureWarnings(False)
+
+
+@contextmanager
+def _descriptors_to(file: TextIO) -> Iterator[TextIO]:
+    """Turn standard output and error into `file`; give a stream to the former standard error."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        sys.stderr.fileno()
+    except (io.UnsupportedOperation, AttributeError):  # captured by a test runner or a notebook
+        yield sys.stderr
+        return
+    saved = [os.dup(1), os.dup(2)]
+    with os.fdopen(os.dup(saved[1]), "w", buffering=1) as stream:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield stream
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, copy in enumerate(saved, start=1):
+                os.dup2(copy, number)
+                os.close(copy)

@@ -1,0 +1,121 @@
+"""`forget run`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forget.cli.options import json_option, names, session_from, session_options
+
+if TYPE_CHECKING:
+    from forget.run import Run
+    from forget.session import Session
+
+_EPILOG = """\b
+Examples:
+  forget run --method gt-sft
+  forget run --method gt-sft --dataset gsm8k --benchmarks core10 --limit 20 --max-steps 20
+  forget run --method gt-sft --set lora_rank=8 --set lr=2e-4 --seed 1
+  forget run --study phase1 --method gt-sft --dry-run
+
+The same command continues a run that was interrupted.
+"""
+
+
+@click.command("run", epilog=_EPILOG)
+@click.option("--method", help="Method to train by; `forget list methods` shows them.")
+@click.option("--model", help="Base model: name, Hub id or folder. Default: the study's.")
+@click.option("--dataset", help="Dataset to train on. Default: the study's.")
+@click.option("--study", help="Study whose choices and settings hold.  [default: demo]")
+@click.option("--benchmarks", help="Benchmarks and suites, separated by commas.")
+@click.option("--limit", type=int, help="Score only this many items of each benchmark.")
+@click.option("--max-steps", type=int, help="Stop training after this many optimiser steps.")
+@click.option("--seed", type=int, help="Seed of the run.  [default: the study's]")
+@click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done and what is done; no more.")
+@session_options
+@json_option
+def command(
+    assignments: tuple[str, ...],
+    max_steps: int | None,
+    benchmarks: str | None,
+    dry_run: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train by a method, evaluate base and every checkpoint, and say what was forgotten."""
+    from forget.run import RunRequest, plan
+    from forget.settings import parse_assignments
+
+    if options["method"] is None and options["study"] is None:
+        raise click.UsageError("Choose a --method (or a whole --study). See `forget list methods`.")
+    overrides: dict[str, Any] = dict(parse_assignments(assignments))
+    if max_steps is not None:
+        overrides["max_steps"] = max_steps
+    request = RunRequest(
+        study=options.pop("study") or "demo",
+        benchmarks=names(benchmarks),
+        overrides=overrides,
+        **{key: options.pop(key) for key in ("method", "model", "dataset", "limit", "seed")},
+    )
+    session = session_from(**options)
+    runs = plan(request, session)
+    if dry_run:
+        _show_outlook(runs, session, as_json)
+    else:
+        _carry_out(runs, session, as_json)
+
+
+def _show_outlook(runs: list[Run], session: Session, as_json: bool) -> None:
+    from forget.cli.console import print_json, print_table
+    from forget.run import check_frozen, outlook
+
+    found = []
+    for run in runs:
+        check_frozen(run)
+        found.append((run, outlook(run, session)))
+    if as_json:
+        print_json({"runs": [_outlook_as_plain(run, steps) for run, steps in found]})
+        return
+    from rich.table import Table
+
+    for run, steps in found:
+        table = Table(title=run.title, title_justify="left", caption=str(run.folder.path))
+        table.add_column("step")
+        table.add_column("state")
+        for step in steps:
+            table.add_row(step.what, step.state, style="dim" if step.done else "")
+        print_table(table)
+
+
+def _outlook_as_plain(run: Run, steps: list[Any]) -> dict[str, Any]:
+    return {
+        "title": run.title,
+        "folder": str(run.folder.path),
+        "settings": run.frozen(),
+        "steps": [step._asdict() for step in steps],
+    }
+
+
+def _carry_out(runs: list[Run], session: Session, as_json: bool) -> None:
+    from forget.cli.console import print_json, print_table, quiet_libraries
+    from forget.report.findings import collect
+    from forget.report.plain import findings_as_plain
+    from forget.report.terminal import render
+    from forget.run import carry_out, check_frozen
+
+    for run in runs:
+        check_frozen(run)
+    found = []
+    for run in runs:
+        with quiet_libraries(run.folder.log) as screen:
+            screen.note(f"{run.title}  ->  {run.folder.path}")
+            record = carry_out(run, session, screen)
+            findings = collect(record, session.workspace.root)
+        found.append(findings)
+        if not as_json:
+            print_table(render(findings))
+    if as_json:
+        plain = [findings_as_plain(findings) for findings in found]
+        print_json(plain[0] if len(plain) == 1 else {"runs": plain})

@@ -1,0 +1,74 @@
+"""`forget show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from forget.cli.options import json_option, registry_option
+
+_EPILOG = """\b
+Examples:
+  forget show gt-sft
+  forget show phase1
+  forget show mmlu --json
+"""
+
+
+@click.command("show", epilog=_EPILOG)
+@click.argument("name")
+@registry_option
+@json_option
+def command(name: str, registries: tuple[Path, ...], as_json: bool) -> None:
+    """Show all that is known of NAME: method, dataset, teacher, benchmark, model, suite or study."""
+    from forget.catalogue import load_catalogue
+    from forget.listing import describe_name
+    from forget.plugins import load_plugins
+
+    found = describe_name(name, load_catalogue(registries), load_plugins())
+    if as_json:
+        from forget.cli.console import print_json
+
+        print_json(found[0] if len(found) == 1 else found)
+        return
+    for described in found:
+        _print(described)
+
+
+def _print(described: dict[str, Any]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from forget.cli.console import print_table
+
+    settings = described.pop("settings", None)
+    table = Table(show_header=False, title=f"{described['kind']} {described['name']}")
+    for key, value in _flat(described):
+        table.add_row(Text(key, style="bold"), Text(str(value)))
+    print_table(table)
+    if settings is not None and described["kind"] == "method":
+        columns = Table(title="settings (--set NAME=VALUE)", title_justify="left")
+        for heading in ("name", "type", "default", "meaning"):
+            columns.add_column(heading)
+        for info in settings:
+            row = (info["name"], info["type"], str(info["default"]), info["help"])
+            columns.add_row(*(Text(cell) for cell in row))
+        print_table(columns)
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Turn nested tables into ``registry.settings.lr`` lines, leaving out what is empty."""
+    lines: list[tuple[str, Any]] = []
+    for key, item in value.items():
+        if isinstance(item, dict):
+            lines += _flat(item, f"{prefix}{key}.")
+        elif isinstance(item, list) and item and isinstance(item[0], dict):
+            for index, part in enumerate(item):
+                lines += _flat(part, f"{prefix}{key}[{index}].")
+        elif item not in ("", None, [], {}):
+            lines.append(
+                (f"{prefix}{key}", ", ".join(map(str, item)) if isinstance(item, list) else item)
+            )
+    return lines

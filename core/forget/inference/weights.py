@@ -1,0 +1,140 @@
+"""Model folders checked and digested from their files alone: no torch, nothing loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from forget.errors import ModelError
+from forget.store.manifest import MANIFEST, Manifest, file_digest, read_manifest, verify
+
+__all__ = ["adapter_base", "check_model_folder", "model_digest"]
+
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model", "vocab.txt")
+_MODEL_SUFFIXES = (".safetensors", ".json", ".model", ".jinja", ".txt")
+
+
+def check_model_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be a complete model: config, tokenizer, whole weights.
+
+    Raises:
+        ModelError: Something is missing or cut short; the message names the file.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"There is no model folder {folder}.")
+    if adapter_base(folder) is None and not (folder / "config.json").is_file():
+        raise ModelError(
+            f"{folder} is not a model folder: it has neither config.json nor adapter_config.json."
+        )
+    if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
+        raise ModelError(
+            f"The model folder {folder} has no tokenizer (none of {', '.join(_TOKENIZER_FILES)}). "
+            "Copy the tokenizer files of the model it was trained from into it."
+        )
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise ModelError(
+            f"The model folder {folder} has no *.safetensors file. Pickled weights are not "
+            "loaded, because they can run code: convert them with save_pretrained."
+        )
+    for file in weights:
+        _check_safetensors(file)
+    _check_shards(folder)
+
+
+def adapter_base(folder: Path) -> str | None:
+    """Return the base model that a LoRA adapter folder names; None for a full model."""
+    config = folder / "adapter_config.json"
+    if not config.is_file():
+        return None
+    base = _read_json(config).get("base_model_name_or_path")
+    return str(base) if base else None
+
+
+def model_digest(folder: Path, *, recompute: bool = True) -> str:
+    """Return the SHA-256 that stands for everything a model's answers depend on.
+
+    Weights, configuration, tokenizer and chat template count; for an adapter, its base too.
+
+    Args:
+        folder: The model folder.
+        recompute: Read every file. False trusts the digests in the folder's manifest, if it has
+            one whose sizes hold: for listings, never before scoring.
+
+    Raises:
+        ModelError: The folder was changed after it had been sealed.
+    """
+    sealed = (folder / MANIFEST).is_file()
+    manifest = (verify if recompute else read_manifest)(folder) if sealed else None
+    if sealed and manifest is None:
+        raise ModelError(
+            f"{folder} is damaged or was changed: its files do not have the digests in its "
+            f"{MANIFEST}. Delete the folder and run again, or remove {MANIFEST} to use it as it is."
+        )
+    total = hashlib.sha256()
+    for name, sha in sorted(_file_digests(folder, manifest).items()):
+        total.update(f"{name}:{sha}\n".encode())
+    base = adapter_base(folder)
+    if base is not None and Path(base).is_dir():
+        total.update(model_digest(Path(base), recompute=recompute).encode())
+    return total.hexdigest()
+
+
+def _file_digests(folder: Path, manifest: Manifest | None) -> dict[str, str]:
+    if manifest is not None:
+        digests = {name: sha for name, (_, sha) in manifest.files.items()}
+    else:
+        digests = {path.name: file_digest(path) for path in folder.iterdir() if _counts(path)}
+    return {name: sha for name, sha in digests.items() if _counts(folder / name)}
+
+
+def _counts(path: Path) -> bool:
+    return path.is_file() and path.suffix in _MODEL_SUFFIXES and path.name != MANIFEST
+
+
+def _check_safetensors(file: Path) -> None:
+    """Compare a safetensors file's size with what its header promises.
+
+    The format: 8 bytes little-endian header length, a JSON header, then the tensors, whose
+    ``data_offsets`` are relative to the end of the header.
+    """
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if size < 8 or length > size - 8:
+            raise ModelError(_cut_short(file, size, "its header is incomplete"))
+        try:
+            header = json.loads(stream.read(length))
+            ends = [t["data_offsets"][1] for name, t in header.items() if name != "__metadata__"]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ModelError(f"{file} is not a safetensors file: its header is damaged.") from None
+    promised = 8 + length + max(ends, default=0)
+    if size != promised:
+        raise ModelError(_cut_short(file, size, f"its header promises {promised:,} bytes"))
+
+
+def _cut_short(file: Path, size: int, reason: str) -> str:
+    return (
+        f"{file} is truncated or damaged: it has {size:,} bytes, but {reason}. "
+        "Copy or save the checkpoint again."
+    )
+
+
+def _check_shards(folder: Path) -> None:
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return
+    shards = set(_read_json(index).get("weight_map", {}).values())
+    missing = sorted(name for name in shards if not (folder / name).is_file())
+    if missing:
+        raise ModelError(f"The model folder {folder} lacks the weight files {', '.join(missing)}.")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path} is not valid JSON: {error}.") from error
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,100 @@
+"""The registry listing: what plugins bring, what the catalogue knows, what is missing and why."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from forget.catalogue import Catalogue, ModelEntry
+from forget.convert import to_plain
+from forget.errors import UnknownNameError
+from forget.plugins import Kind, Listing, Plugins
+from forget.settings import describe
+
+__all__ = ["describe_name", "list_kind"]
+
+PLUGIN_KINDS: tuple[Kind, ...] = ("methods", "datasets", "teachers", "benchmarks")
+
+
+def list_kind(kind: str, catalogue: Catalogue, plugins: Plugins) -> list[Listing]:
+    """List one kind: ``methods`` ... ``studies``; broken plugins whose records are unknown last."""
+    if kind == "models":
+        return [_model(name, entry) for name, entry in catalogue.models.items()]
+    if kind == "studies":
+        return [_study(name, catalogue, plugins) for name in catalogue.studies]
+    plugin_kind = next(known for known in PLUGIN_KINDS if known == kind)
+    return plugins.listing(plugin_kind, catalogue)
+
+
+def describe_name(name: str, catalogue: Catalogue, plugins: Plugins) -> list[dict[str, Any]]:
+    """Return everything known under a name, one object for each kind that has it.
+
+    Raises:
+        UnknownNameError: Nothing has that name.
+    """
+    found = []
+    everything: set[str] = set()
+    for kind in (*PLUGIN_KINDS, "models", "studies"):
+        lines = list_kind(kind, catalogue, plugins)
+        everything |= {line.name for line in lines}
+        found += [
+            {**to_plain(line), **_details(kind, name, catalogue, plugins)}
+            for line in lines
+            if line.name == name
+        ]
+    if name in catalogue.suites:
+        found.append({"name": name, "kind": "suite", **to_plain(catalogue.suites[name])})
+    if not found:
+        raise UnknownNameError(
+            "method, dataset, teacher, benchmark, model, suite or study",
+            name,
+            everything | catalogue.suites.keys(),
+        )
+    return found
+
+
+def _details(kind: str, name: str, catalogue: Catalogue, plugins: Plugins) -> dict[str, Any]:
+    entry = getattr(catalogue, kind).get(name)
+    details: dict[str, Any] = {"registry": to_plain(entry)} if entry is not None else {}
+    plugin_kind = next((known for known in PLUGIN_KINDS if known == kind), None)
+    provided = plugins.all(plugin_kind).get(name) if plugin_kind else None
+    if provided is None:
+        return details
+    details["plugin"] = provided.provider.plugin
+    if kind == "methods":
+        details["paper"] = provided.record.paper
+        details["needs"] = to_plain(provided.record.needs)
+        details["settings"] = [info._asdict() for info in describe(provided.record.settings)]
+    elif kind == "benchmarks":
+        details["benchmark"] = to_plain(provided.record)
+    return details
+
+
+def _model(name: str, entry: ModelEntry) -> Listing:
+    """A model is installed if it is on this machine or can be fetched from the Hub when used."""
+    in_wheel = entry.wheel is not None and find_spec(entry.wheel.package) is not None
+    installed = in_wheel or entry.hub is not None
+    provider = entry.wheel.package if entry.wheel and in_wheel else entry.hub or ""
+    return Listing(
+        name=name,
+        kind="model",
+        status="installed" if installed else "pending",
+        summary=entry.summary,
+        provider=provider,
+        remedy="" if in_wheel or entry.wheel is None else entry.wheel.install,
+        title=entry.title,
+    )
+
+
+def _study(name: str, catalogue: Catalogue, plugins: Plugins) -> Listing:
+    study = catalogue.studies[name]
+    pending = [method for method in study.methods if method not in plugins.all("methods")]
+    return Listing(
+        name=name,
+        kind="study",
+        status="installed",
+        summary=study.summary,
+        provider="registry.toml",
+        remedy=f"pending methods: {', '.join(pending)}" if pending else "",
+        title=name,
+    )

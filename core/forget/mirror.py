@@ -1,0 +1,213 @@
+"""Where rows come from: a data mirror (a folder of parquet files) or the Hugging Face Hub."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import attrs
+
+from forget.dataset import Source
+from forget.errors import DataError
+
+__all__ = ["Mirror", "check_parquet"]
+
+T = TypeVar("T")
+
+FETCH_HINT = (
+    "Fill the mirror with `forget data fetch`, or name another one with --data or FORGET_DATA."
+)
+
+MAX_LISTED = 20
+"""Most names that a message lists."""
+
+
+@attrs.frozen(kw_only=True)
+class Mirror:
+    """Rows and files from a data mirror; without a `root`, rows from the Hub.
+
+    Attributes:
+        root: The mirror's folder, which holds ``<name>/<split>.parquet`` in the Hub's own schema.
+    """
+
+    root: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
+
+    def rows(self, source: Source, split: str) -> list[dict[str, Any]]:
+        """Return the rows of one split in the Hub's own schema.
+
+        Raises:
+            DataError: The split is missing, its file is corrupt, or the Hub cannot be reached.
+        """
+        if self.root is None:
+            return _hub_rows(source, split)
+        path = self._split_file(source, split)
+        table = _read_parquet(path, f"The {split} split of {source.mirror}")
+        return cast("list[dict[str, Any]]", table.to_pylist())
+
+    def file(self, relative: str, what: str) -> Path:
+        """Return an existing file of the mirror.
+
+        Args:
+            relative: Path below the root.
+            what: What the file is for, as the subject of an error message.
+
+        Raises:
+            DataError: There is no mirror, or the file is not in it; the message lists what is.
+        """
+        if self.root is None:
+            raise DataError(
+                f"{what} is read from a data mirror ({relative}), and none was given. "
+                "Name its folder with --data or FORGET_DATA, or make one with `forget data fetch`."
+            )
+        path = self._existing_root() / relative
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            raise DataError(f"{what} is not below the data mirror {self.root}: {relative}.")
+        if path.is_file():
+            return path
+        folder = next(parent for parent in path.parents if parent.is_dir())
+        raise DataError(
+            f"{what} is missing: there is no file {path}. {folder} has {_listing(folder)}. "
+            f"{FETCH_HINT}"
+        )
+
+    @property
+    def nltk_data(self) -> Path | None:
+        """The mirror's NLTK data, which IFEval needs; None if it has none."""
+        if self.root is None or not (self.root / "nltk_data").is_dir():
+            return None
+        return self.root / "nltk_data"
+
+    def identity(self, source: Source, split: str) -> str:
+        """Return what tells two versions of a split apart.
+
+        The SHA-256 of the mirror's file, or ``hub:<id>@<revision>`` for the Hub.
+
+        Raises:
+            DataError: The split is not in the mirror.
+        """
+        if self.root is None:
+            return f"hub:{source.hub}@{source.revision or 'main'}"
+        path = self._split_file(source, split)
+        try:
+            with path.open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+    def _existing_root(self) -> Path:
+        assert self.root is not None  # noqa: S101 -- callers have dealt with the Hub
+        if self.root.is_dir():
+            return self.root
+        problem = "is not a folder" if self.root.exists() else "does not exist"
+        raise DataError(
+            f"The data mirror {self.root} {problem}. Name another one with --data or FORGET_DATA, "
+            "make it with `forget data fetch`, or leave the option out to use the Hugging Face Hub."
+        )
+
+    def _split_file(self, source: Source, split: str) -> Path:
+        root = self._existing_root()
+        folder = root / source.mirror
+        path = folder / f"{split}.parquet"
+        if path.is_file():
+            return path
+        if not folder.is_dir():
+            raise DataError(
+                f"The data mirror has no folder {folder} (Hugging Face: {source.hub}). {root} has "
+                f"{_listing(root)}. {FETCH_HINT}"
+            )
+        raise DataError(
+            f"The data mirror has no split {split!r} in {folder} (Hugging Face: {source.hub}). "
+            f"It has {_listing(folder)}. {FETCH_HINT}"
+        )
+
+
+def check_parquet(path: Path, what: str) -> int:
+    """Read a parquet file through, page by page, and return its number of rows.
+
+    Args:
+        path: The file.
+        what: What the file is, as the subject of an error message.
+
+    Raises:
+        DataError: The file is missing, truncated or corrupt.
+    """
+
+    def count() -> int:
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            rows = 0
+            for batch in file.iter_batches():
+                # Pages without checksums decode to anything; text that is no text shows here.
+                batch.validate(full=True)
+                rows += batch.num_rows
+            return rows
+
+    return _guarded(count, path, what)
+
+
+def _read_parquet(path: Path, what: str) -> Any:
+    def read() -> Any:
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read()
+        table.validate(full=True)
+        return table
+
+    return _guarded(read, path, what)
+
+
+def _guarded(action: Callable[[], T], path: Path, what: str) -> T:
+    """Run an action that reads a parquet file; its failures name the file."""
+    import pyarrow as pa
+
+    if not path.is_file():
+        raise DataError(f"{what} is missing: there is no file {path}. {FETCH_HINT}")
+    try:
+        return action()
+    # pyarrow's errors derive from ValueError, OSError, NotImplementedError, KeyError and Exception.
+    except (pa.ArrowException, OSError, ValueError, NotImplementedError) as error:
+        detail = " ".join(str(error).split())[:200].rstrip(".")
+        raise DataError(
+            f"{what} cannot be read: {path} ({path.stat().st_size:,} bytes) is truncated, corrupt "
+            f"or not parquet ({detail}). Delete it and get it again with `forget data fetch`."
+        ) from error
+
+
+def _hub_rows(source: Source, split: str) -> list[dict[str, Any]]:
+    if split not in source.splits:
+        raise DataError(
+            f"{source.hub} has no split {split!r}; it has {', '.join(sorted(source.splits))}."
+        )
+    from datasets import load_dataset
+
+    try:
+        rows = load_dataset(
+            source.hub, source.config, split=source.splits[split], revision=source.revision
+        )
+        return [dict(row) for row in rows]
+    # Libraries below `datasets` (HTTP, Arrow, file locks) raise errors without a common base.
+    except Exception as error:
+        detail = " ".join(str(error).split())[:200].rstrip(".")
+        offline = any(os.environ.get(name) for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"))
+        why = "; the environment says offline" if offline else ""
+        raise DataError(
+            f"The {split} split of {source.hub} could not be read from the Hugging Face Hub{why} "
+            f"({type(error).__name__}: {detail}). Without a network, name a data mirror with "
+            "--data or FORGET_DATA; make one with `forget data fetch` where there is a network."
+        ) from error
+
+
+def _listing(folder: Path) -> str:
+    """Name what a folder holds: splits without their suffix, folders with a slash."""
+    names = sorted(
+        entry.name + "/" if entry.is_dir() else entry.name.removesuffix(".parquet")
+        for entry in folder.iterdir()
+        if not entry.name.startswith(".")
+    )
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return (", ".join(names[:MAX_LISTED]) or "nothing") + more

@@ -1,0 +1,47 @@
+"""Finds the sweeps that a report is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from forget.errors import DataError
+from forget.evaluation.record import SweepRecord, read_record
+from forget.store.layout import RunFolder, Workspace
+
+__all__ = ["find_records"]
+
+
+def find_records(runs: Sequence[Path], out: Path) -> list[tuple[SweepRecord, Path]]:
+    """Return each sweep with the output folder its paths are relative to.
+
+    Args:
+        runs: Run directories; empty for every run and comparison below `out`.
+        out: The output folder.
+
+    Raises:
+        DataError: There is nothing to report, or a folder is not a run directory.
+    """
+    if runs:
+        return [(read_record(_run(path).sweep), _root(path)) for path in runs]
+    workspace = Workspace(out.absolute())
+    files = [run.sweep for run in workspace.runs() if run.sweep.is_file()]
+    files += workspace.comparisons()
+    if not files:
+        raise DataError(
+            f"There is nothing to report below {out}: no run has been evaluated there yet. "
+            "Make one with `forget run`, or name the output folder with --out."
+        )
+    return [(read_record(file), workspace.root) for file in files]
+
+
+def _run(path: Path) -> RunFolder:
+    run = RunFolder(path.absolute())
+    if not run.runfile.is_file():
+        raise DataError(f"{path} is not a run directory: it has no {run.runfile.name}.")
+    return run
+
+
+def _root(path: Path) -> Path:
+    """Return the output folder of a run directory: six levels up, see `Workspace.run`."""
+    return path.absolute().parents[5]

@@ -1,0 +1,91 @@
+"""Findings as tables in a terminal, with the words a reader needs to understand them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from forget.metrics import Average, PairedDifference
+from forget.report.findings import CheckpointFindings, Finding, Findings
+
+__all__ = ["render"]
+
+_EXPLANATION = (
+    "delta = checkpoint - base on the same items, in points of 100; negative = forgotten. "
+    "± is the standard error of the paired difference: a delta within two of them may be chance."
+)
+
+
+def render(findings: Findings) -> RenderableType:
+    """Return one table per checkpoint, a summary line under each, and how to read them."""
+    parts: list[RenderableType] = []
+    for checkpoint in findings.checkpoints:
+        parts += [_table(checkpoint, findings.record.base_model), *_summary(checkpoint), Text()]
+    if not findings.checkpoints:
+        parts.append(Text("There is no checkpoint yet."))
+    return Group(*parts, Text(_EXPLANATION, style="dim"))
+
+
+def _table(checkpoint: CheckpointFindings, base_model: str) -> Table:
+    table = Table(
+        title=f"{escape(checkpoint.name)} against {escape(base_model)}",
+        title_justify="left",
+        title_style="bold",
+    )
+    table.add_column("benchmark", no_wrap=True)
+    table.add_column("metric", no_wrap=True)
+    for heading in ("base", "score", "delta", "±", "items"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for finding in checkpoint.benchmarks:
+        table.add_row(finding.benchmark, finding.metric, *_numbers(finding))
+    for name in checkpoint.missing:
+        table.add_row(name, "", "", "not evaluated", "", "", "")
+    if checkpoint.average is not None:
+        table.add_section()
+        table.add_row("average", "", "", "", *_change(checkpoint.average), "")
+    return table
+
+
+def _numbers(finding: Finding) -> list[str | Text]:
+    required = finding.details.get("required_items")
+    items = f"{finding.change.items:,}"
+    if required is not None and finding.change.items < required:
+        items += f" of {required:,}"
+    return [_points(finding.base_score), _points(finding.score), *_change(finding.change), items]
+
+
+def _summary(checkpoint: CheckpointFindings) -> Iterator[Text]:
+    worst, task = checkpoint.worst, checkpoint.task
+    if worst is not None:
+        yield Text(f"worst: {worst.benchmark} {_signed(worst.change.delta)}")
+    if task is not None:
+        yield Text(
+            f"task accuracy ({task.benchmark.removeprefix('task:')}, {task.change.items} held-out "
+            f"problems): {_points(task.base_score)} -> {_points(task.score)} "
+            f"({_signed(task.change.delta)} ± {_error(task.change.stderr)}); cut at the length "
+            f"limit: {_points(task.base_details['truncation_rate'])} % -> "
+            f"{_points(task.details['truncation_rate'])} %"
+        )
+
+
+def _change(change: PairedDifference | Average) -> tuple[Text, str]:
+    """Colour a delta only where it is more than two standard errors away from zero."""
+    sure = change.stderr is not None and abs(change.delta) > 2 * change.stderr
+    style = ("red" if change.delta < 0 else "green") if sure else ""
+    return Text(_signed(change.delta), style=style), _error(change.stderr)
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.1f}"
+
+
+def _error(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}"

@@ -1,0 +1,173 @@
+"""Prepared training data: conversations in parquet, with a manifest that makes them complete."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import attrs
+
+from forget.completion import Message
+from forget.errors import DataError
+from forget.inference.loading import load_tokenizer
+from forget.method import PrepareTask
+from forget.store.atomic import staged_folder
+from forget.store.manifest import seal, verify
+from forget.training.checkpoints import full_disk_as_oserror
+from forget.training.masking import encode
+
+__all__ = ["DATA_FILE", "Conversation", "read_examples", "write_examples"]
+
+DATA_FILE = "train.parquet"
+
+
+@attrs.frozen
+class Conversation:
+    """One training example: what is asked and what to answer.
+
+    Attributes:
+        id: Stable name, unique within the data.
+        messages: The prompt, as chat messages.
+        completion: The answer to learn, without special tokens.
+    """
+
+    id: str
+    messages: Sequence[Message]
+    completion: str
+
+
+def write_examples(task: PrepareTask, conversations: Iterable[Conversation]) -> None:
+    """Write the training data of a run, unless it is there already.
+
+    Examples longer than ``max_length`` tokens are dropped and counted, never cut: a cut example
+    has no end of turn and teaches the model not to stop. Then ``max_train_examples`` draws a
+    seeded sample, kept in the order of the source.
+
+    Args:
+        task: The task handed to `Method.prepare`.
+        conversations: The examples, in a stable order; read only if there is work to do.
+
+    Raises:
+        DataError: No example is left, or two have the same id.
+        ModelError: The model's chat template cannot be used.
+        StorageError: The disk is full.
+    """
+    if verify(task.output) is not None:
+        return
+    source = list(conversations)
+    _check_ids(source, task.dataset.name)
+    kept = _short_enough(task, source)
+    lengths = dict(kept)
+    chosen = _sample([index for index, _ in kept], task.settings.max_train_examples, task.seed)
+    rows = [source[index] for index in chosen]
+    if not rows:
+        raise DataError(_nothing_left(task, len(source)))
+    details = {
+        "dataset": task.dataset.name,
+        "rows": len(rows),
+        "source_rows": len(source),
+        "dropped_long": len(source) - len(kept),
+        "max_length": task.settings.max_length,
+        "seed": task.seed,
+        "completion_tokens": _statistics([lengths[index] for index in chosen]),
+        "digest": content_digest(rows),
+    }
+    with staged_folder(task.output) as staging, full_disk_as_oserror():
+        _write_parquet(staging / DATA_FILE, rows)
+        seal(staging, "data", details)
+
+
+def read_examples(folder: Path) -> list[Conversation]:
+    """Read what `write_examples` wrote.
+
+    Raises:
+        DataError: The folder is incomplete or was changed.
+    """
+    manifest = verify(folder)
+    if manifest is None or DATA_FILE not in manifest.files:
+        raise DataError(
+            f"{folder} holds no complete training data: prepare it again (delete the folder "
+            "first if its files were edited)."
+        )
+    import pyarrow.parquet as parquet
+
+    rows = parquet.read_table(folder / DATA_FILE).to_pylist()
+    return [Conversation(row["id"], row["prompt"], row["completion"]) for row in rows]
+
+
+def content_digest(conversations: Iterable[Conversation]) -> str:
+    """Return the SHA-256 of the examples themselves, whatever wrote the file."""
+    total = hashlib.sha256()
+    for item in conversations:
+        line = json.dumps([item.id, _plain(item.messages), item.completion], ensure_ascii=False)
+        total.update(line.encode() + b"\n")
+    return total.hexdigest()
+
+
+def _short_enough(task: PrepareTask, source: Sequence[Conversation]) -> list[tuple[int, int]]:
+    """Return the index of each example that fits, with its completion's length [tokens]."""
+    tokenizer = load_tokenizer(task.model)
+    kept = []
+    with task.progress.task("tokenising", len(source)) as advance:
+        for index, item in enumerate(source):
+            encoded = encode(tokenizer, item.messages, item.completion)
+            if len(encoded.input_ids) <= task.settings.max_length:
+                kept.append((index, sum(encoded.completion_mask)))
+            advance(1)
+    return kept
+
+
+def _sample(indices: list[int], count: int | None, seed: int) -> list[int]:
+    if count is None or count >= len(indices):
+        return indices
+    return sorted(Random(seed).sample(indices, count))  # noqa: S311 - a sample, not a secret
+
+
+def _statistics(lengths: Sequence[int]) -> dict[str, float]:
+    total = sum(lengths)
+    return {"max": max(lengths), "mean": total / len(lengths), "total": total}
+
+
+def _check_ids(source: Sequence[Conversation], dataset: str) -> None:
+    seen: set[str] = set()
+    for item in source:
+        if item.id in seen:
+            raise DataError(
+                f"Two examples made from the dataset {dataset!r} have the id {item.id!r}."
+            )
+        seen.add(item.id)
+
+
+def _nothing_left(task: PrepareTask, source_rows: int) -> str:
+    if not source_rows:
+        return f"The dataset {task.dataset.name!r} gave no example to train on."
+    return (
+        f"All {source_rows} examples of {task.dataset.name!r} are longer than max_length="
+        f"{task.settings.max_length} tokens. Raise it with --set max_length=N."
+    )
+
+
+def _plain(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": message["role"], "content": message["content"]} for message in messages]
+
+
+def _write_parquet(path: Path, rows: Sequence[Conversation]) -> None:
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    message = pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())])
+    schema = pyarrow.schema(
+        [
+            ("id", pyarrow.string()),
+            ("prompt", pyarrow.list_(message)),
+            ("completion", pyarrow.string()),
+        ]
+    )
+    plain: list[dict[str, Any]] = [
+        {"id": row.id, "prompt": _plain(row.messages), "completion": row.completion} for row in rows
+    ]
+    parquet.write_table(pyarrow.Table.from_pylist(plain, schema=schema), path)

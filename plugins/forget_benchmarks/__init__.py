@@ -1,0 +1,1 @@
+"""The benchmarks that ship with forget: the study's ten, and ten small generated ones."""

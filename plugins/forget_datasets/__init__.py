@@ -1,0 +1,1 @@
+"""The datasets that ship with forget, one light module each, and what they share."""

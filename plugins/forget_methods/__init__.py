@@ -1,0 +1,1 @@
+"""The methods that come with forget; each folder is a plugin like any other."""
