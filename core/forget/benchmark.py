@@ -18,7 +18,7 @@ class TaskFile:
     Attributes:
         name: The task's name in lm-eval.
         path: Its YAML file: relative to lm-eval's own task folder, or absolute.
-        mirror: Split of the lm-eval task to its file in a data mirror (``piqa/validation.parquet``);
+        mirror: Split of the lm-eval task to its file in a data mirror: ``piqa/validation.parquet``;
             empty for tasks that generate their documents.
     """
 

@@ -240,17 +240,20 @@ def _merge(
 
 def _inherit(merged: dict[str, Any], origins: Mapping[tuple[str, ...], Path]) -> None:
     """Give a study that `extends` another the keys it does not have itself."""
-    studies = merged.get("studies", {})
+    section = merged.get("studies", {})
+    # What has a wrong type is left alone here: `_structure` says what is wrong with it.
+    tables = section.items() if isinstance(section, Mapping) else ()
+    studies = {name: study for name, study in tables if isinstance(study, Mapping)}
+    known = [name for name, study in studies.items() if "extends" not in study]
     for name, study in studies.items():
-        parent = study.get("extends") if isinstance(study, Mapping) else None
-        if parent is None:
+        parent = study.get("extends")
+        if not isinstance(parent, str):
             continue
-        if parent not in studies or studies[parent].get("extends"):
-            known = [n for n, s in studies.items() if not s.get("extends")]
+        if parent not in known:
             raise CatalogueError(
                 _bad_reference(("studies", name, "extends"), parent, known, origins)
             )
-        studies[name] = {**studies[parent], **study}
+        section[name] = {**studies[parent], **study}
 
 
 def _structure(merged: Mapping[str, Any], origins: Mapping[tuple[str, ...], Path]) -> Catalogue:

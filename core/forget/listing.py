@@ -11,19 +11,34 @@ from forget.errors import UnknownNameError
 from forget.plugins import Kind, Listing, Plugins
 from forget.settings import describe
 
-__all__ = ["describe_name", "list_kind"]
+__all__ = ["describe_name", "list_broken", "list_kind"]
 
 PLUGIN_KINDS: tuple[Kind, ...] = ("methods", "datasets", "teachers", "benchmarks")
 
 
 def list_kind(kind: str, catalogue: Catalogue, plugins: Plugins) -> list[Listing]:
-    """List one kind: ``methods`` ... ``studies``; broken plugins whose records are unknown last."""
+    """List one kind: ``methods`` ... ``studies``."""
     if kind == "models":
         return [_model(name, entry) for name, entry in catalogue.models.items()]
     if kind == "studies":
         return [_study(name, catalogue, plugins) for name in catalogue.studies]
     plugin_kind = next(known for known in PLUGIN_KINDS if known == kind)
     return plugins.listing(plugin_kind, catalogue)
+
+
+def list_broken(plugins: Plugins) -> list[Listing]:
+    """List the plugins that cannot be used: what records they would bring, nobody can know."""
+    return [
+        Listing(
+            name=broken.provider.plugin,
+            kind="plugin",
+            status="broken",
+            summary="",
+            provider=str(broken.provider),
+            remedy=broken.reason,
+        )
+        for broken in plugins.broken
+    ]
 
 
 def describe_name(name: str, catalogue: Catalogue, plugins: Plugins) -> list[dict[str, Any]]:

@@ -90,15 +90,18 @@ class Mirror:
         """
         if self.root is None:
             return f"hub:{source.hub}@{source.revision or 'main'}"
-        path = self._split_file(source, split)
-        try:
-            with path.open("rb") as stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+        return _digest(self._split_file(source, split))
+
+    def file_identity(self, relative: str, what: str) -> str:
+        """Return what tells two versions of a file apart: its SHA-256, or ``hub`` without a mirror.
+
+        Raises:
+            DataError: The file is not in the mirror.
+        """
+        return "hub" if self.root is None else _digest(self.file(relative, what))
 
     def _existing_root(self) -> Path:
-        assert self.root is not None  # noqa: S101 -- callers have dealt with the Hub
+        assert self.root is not None  # callers have dealt with the Hub
         if self.root.is_dir():
             return self.root
         problem = "is not a folder" if self.root.exists() else "does not exist"
@@ -124,8 +127,20 @@ class Mirror:
         )
 
 
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
 def check_parquet(path: Path, what: str) -> int:
     """Read a parquet file through, page by page, and return its number of rows.
+
+    Damage shows where a page does not decompress or decode, text is no UTF-8, or a checksum is
+    wrong. Files are often written without checksums; there only `Mirror.identity` tells a changed
+    value from the published one.
 
     Args:
         path: The file.

@@ -131,7 +131,10 @@ class Plugins:
                 f"To install it: {entry.install or 'see its documentation'}"
             )
         known = {*found, *getattr(catalogue, kind)}
-        raise UnknownNameError(word, name, known, hint=f"`forget list {kind}` shows them all.")
+        hint = f"`forget list {kind}` shows them all."
+        for b in self.broken:  # whose records nobody can know
+            hint += f" The plugin {b.provider.plugin!r} ({b.provider}) is broken: {b.reason}"
+        raise UnknownNameError(word, name, known, hint=hint)
 
     def listing(self, kind: Kind, catalogue: Catalogue) -> list[Listing]:
         """List what is installed, pending and broken, in the registry's order, then by name."""
@@ -241,10 +244,14 @@ def _refuse_misspelt_hooks(
 
 def _check_record(record: Any, kind: Kind) -> None:
     contract = _RECORDS[kind]
-    if not isinstance(record, contract):
-        members = sorted(getattr(contract, "__protocol_attrs__", ()))
-        missing = [member for member in members if not hasattr(record, member)]
-        what = f"lacks {', '.join(missing)}" if missing else f"is a {type(record).__name__}"
+    # A class has every attribute its objects have, so a forgotten pair of brackets would pass.
+    if isinstance(record, type) or not isinstance(record, contract):
+        members = {*contract.__annotations__, *vars(contract)}
+        missing = sorted(m for m in members if m[0] != "_" and not hasattr(record, m))
+        if isinstance(record, type):
+            what = f"is the class {record.__name__}; yield an object of it, {record.__name__}()"
+        else:
+            what = f"lacks {', '.join(missing)}" if missing else f"is a {type(record).__name__}"
         raise PluginError(
             f"forget_{kind} yielded something that is no {contract.__name__}: it {what}."
         )

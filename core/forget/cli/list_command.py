@@ -30,24 +30,25 @@ def command(kind: str | None, registries: tuple[Path, ...], as_json: bool) -> No
     """List what there is of one KIND, or of all: installed, pending and broken."""
     from forget.catalogue import load_catalogue
     from forget.convert import to_plain
-    from forget.listing import list_kind
+    from forget.listing import list_broken, list_kind
     from forget.plugins import load_plugins
 
     catalogue, plugins = load_catalogue(registries), load_plugins()
     chosen = (kind,) if kind else _KINDS
     found = {name: list_kind(name, catalogue, plugins) for name in chosen}
+    broken = list_broken(plugins)
     if as_json:
         from forget.cli.console import print_json
 
-        print_json([to_plain(line) for lines in found.values() for line in lines])
+        lines = [line for lines in found.values() for line in lines]
+        listed = {line.name for line in lines if line.status == "broken"}
+        lines += [line for line in broken if line.name not in listed]
+        print_json([to_plain(line) for line in lines])
         return
     _print_tables(found)
-    for broken in plugins.broken:
-        click.secho(
-            f"The plugin {broken.provider.plugin!r} ({broken.provider}) is broken: {broken.reason}",
-            fg="red",
-            err=True,
-        )
+    for line in broken:
+        text = f"The plugin {line.name!r} ({line.provider}) is broken: {line.remedy}"
+        click.secho(text, fg="red", err=True)
 
 
 def _print_tables(found: dict[str, list[Listing]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from forget.progress import Progress
 from forget.store.atomic import staged_folder
@@ -31,6 +32,18 @@ def convert_gguf(file: Path, folder: Path, progress: Progress) -> None:
         plain.load_state_dict(model.state_dict())
         if model.generation_config is not None:
             plain.generation_config = model.generation_config
+        _name_special_tokens(tokenizer, model.config)
         plain.save_pretrained(staging)
         tokenizer.save_pretrained(staging)
         seal(staging, "model", {"source": file.name})
+
+
+def _name_special_tokens(tokenizer: Any, config: Any) -> None:
+    """Take the end of a turn from the model: GGUF's tokenizer may name another token, or none.
+
+    Padding takes the same token, as instruction-tuned models commonly do; it is masked anyway.
+    """
+    if config.eos_token_id is not None:
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(config.eos_token_id)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token

@@ -24,9 +24,17 @@ def check_model_folder(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise ModelError(f"There is no model folder {folder}.")
-    if adapter_base(folder) is None and not (folder / "config.json").is_file():
+    configs = [folder / "config.json", folder / "adapter_config.json"]
+    if not any(config.is_file() for config in configs):
         raise ModelError(
             f"{folder} is not a model folder: it has neither config.json nor adapter_config.json."
+        )
+    if configs[0].is_file():
+        _read_json(configs[0])
+    elif adapter_base(folder) is None:
+        raise ModelError(
+            f"{configs[1]} does not say which model the adapter belongs to: write its name or "
+            "folder there as base_model_name_or_path."
         )
     if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
         raise ModelError(
@@ -108,9 +116,9 @@ def _check_safetensors(file: Path) -> None:
         try:
             header = json.loads(stream.read(length))
             ends = [t["data_offsets"][1] for name, t in header.items() if name != "__metadata__"]
-        except (ValueError, KeyError, TypeError, AttributeError):
+            promised = 8 + length + max(ends, default=0)
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
             raise ModelError(f"{file} is not a safetensors file: its header is damaged.") from None
-    promised = 8 + length + max(ends, default=0)
     if size != promised:
         raise ModelError(_cut_short(file, size, f"its header promises {promised:,} bytes"))
 

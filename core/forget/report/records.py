@@ -44,4 +44,10 @@ def _run(path: Path) -> RunFolder:
 
 def _root(path: Path) -> Path:
     """Return the output folder of a run directory: six levels up, see `Workspace.run`."""
-    return path.absolute().parents[5]
+    above = path.resolve().parents
+    if len(above) < 6 or above[4].name != "runs":
+        raise DataError(
+            f"{path} does not stand where runs do, in OUT/runs/STUDY/MODEL/DATASET/METHOD/seed-N, "
+            "so its evaluations cannot be found. Move it back there."
+        )
+    return above[5]

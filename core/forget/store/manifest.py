@@ -70,7 +70,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         files = {name: (f["bytes"], f["sha256"]) for name, f in plain["files"].items()}
         manifest = Manifest(kind=plain["kind"], details=plain["details"], files=files)
         sizes_hold = all((folder / n).stat().st_size == size for n, (size, _) in files.items())
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return manifest if sizes_hold else None
 

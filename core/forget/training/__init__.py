@@ -1,8 +1,8 @@
 """What methods share: examples with loss masks, the supervised loop, checkpoints, exact resume.
 
-A method's `prepare` ends in `write_examples`, its `train` in `train_supervised`; a method with a loop
-of its own takes the parts: `plan` (steps and data order), `checkpoints` (what is on disk), `loop`
-(what makes a Hugging Face trainer stop and continue without a trace).
+A method's `prepare` ends in `write_examples`, its `train` in `train_supervised`; a method with a
+loop of its own takes the parts: `plan` (steps and data order), `checkpoints` (what is on disk),
+`loop` (what makes a Hugging Face trainer stop and continue without a trace).
 
 Importing this package loads neither torch nor any other large library.
 """

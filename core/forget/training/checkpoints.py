@@ -1,10 +1,10 @@
 """Checkpoints and training state on disk: at every moment there is a pair to continue from.
 
     <output>/checkpoints/step-000100/      a folder any Hugging Face tool loads, sealed
-    <output>/training-state/step-000100/   optimiser, schedule, random numbers of the newest one, sealed
+    <output>/training-state/step-000100/   optimiser, schedule, random numbers of the newest
 
-The order of writing is what makes a kill harmless: the new state is sealed, then the new checkpoint
-appears, then the old state goes. Before the checkpoint appears the old pair is whole; after, the new.
+The order of writing makes a kill harmless: the new state is sealed, then the new checkpoint
+appears, then the old state goes. Until the checkpoint appears the old pair is whole, then the new.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _FULL_DISK = (
 
 @contextmanager
 def full_disk_as_oserror() -> Iterator[None]:
-    """Make the libraries' own exceptions for a full disk an `OSError`, as `storage_errors` expects."""
+    """Turn the libraries' own exceptions for a full disk into `OSError`, for `storage_errors`."""
     try:
         yield
     except Exception as error:

@@ -93,7 +93,7 @@ def read_examples(folder: Path) -> list[Conversation]:
             f"{folder} holds no complete training data: prepare it again (delete the folder "
             "first if its files were edited)."
         )
-    import pyarrow.parquet as parquet
+    from pyarrow import parquet
 
     rows = parquet.read_table(folder / DATA_FILE).to_pylist()
     return [Conversation(row["id"], row["prompt"], row["completion"]) for row in rows]
@@ -157,7 +157,7 @@ def _plain(messages: Sequence[Message]) -> list[dict[str, str]]:
 
 def _write_parquet(path: Path, rows: Sequence[Conversation]) -> None:
     import pyarrow
-    import pyarrow.parquet as parquet
+    from pyarrow import parquet
 
     message = pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())])
     schema = pyarrow.schema(

@@ -1,4 +1,4 @@
-"""How long a training is and which example comes when: arithmetic, known before anything is loaded."""
+"""How long a training is and which example comes when: arithmetic, before anything is loaded."""
 
 from __future__ import annotations
 

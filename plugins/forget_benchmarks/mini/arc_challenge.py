@@ -25,13 +25,25 @@ ANIMALS: Family = {
     "Which of these animals is a mammal?": ("a whale", "a bat", "a horse", "a dog", "a rabbit"),
     "Which of these animals is a bird?": ("an eagle", "a penguin", "a duck", "an owl", "a parrot"),
     "Which of these animals is a reptile?": ("a snake", "a lizard", "a turtle", "a crocodile"),
-    "Which of these animals is an insect?": ("an ant", "a beetle", "a butterfly", "a mosquito", "a bee"),
+    "Which of these animals is an insect?": (
+        "an ant",
+        "a beetle",
+        "a butterfly",
+        "a mosquito",
+        "a bee",
+    ),
     "Which of these animals is a fish?": ("a shark", "a salmon", "a tuna", "a trout", "a goldfish"),
 }
 
 MATTER: Family = {
     "Which of these materials is a metal?": ("iron", "copper", "gold", "silver", "zinc"),
-    "Which of these is a gas at room temperature?": ("oxygen", "helium", "nitrogen", "hydrogen", "neon"),
+    "Which of these is a gas at room temperature?": (
+        "oxygen",
+        "helium",
+        "nitrogen",
+        "hydrogen",
+        "neon",
+    ),
     "Which of these is a liquid at room temperature?": ("milk", "water", "vinegar", "alcohol"),
     "Which of these materials is a kind of rock?": ("granite", "marble", "limestone", "slate"),
 }
@@ -99,8 +111,9 @@ def dataset(**_: object) -> dict[str, Any]:
 
 def _classify(families: tuple[Family, ...], rng: Random) -> Iterator[Question]:
     """Ask for each member of each class, among members of the other classes of its family."""
-    members = [(family, text, member) for family in families for text in family
-               for member in family[text]]
+    members = [
+        (family, text, member) for family in families for text in family for member in family[text]
+    ]
     for family, text, member in rng.sample(members, len(members)):
         outside = [other for cls in family if cls != text for other in family[cls]]
         yield Question(text, member, tuple(rng.sample(outside, 3)))

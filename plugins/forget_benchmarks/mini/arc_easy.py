@@ -16,7 +16,7 @@ from forget_benchmarks.mini.build import (
 BODY: Table = (
     ("Which organ pumps blood through the body?", "the heart"),
     ("Which organ controls thinking and memory?", "the brain"),
-    ("Which organs do people use to breathe air?", "the lungs"),
+    ("Which organs pass oxygen from the air into the blood?", "the lungs"),
     ("Which organ breaks down food after it is swallowed?", "the stomach"),
     ("Which organ covers and protects the outside of the body?", "the skin"),
     ("Which parts of the body form the skeleton?", "the bones"),

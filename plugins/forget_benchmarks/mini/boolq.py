@@ -1,4 +1,4 @@
-"""mini_boolq: a short passage and a question that it answers with yes or no."""
+"""mini_boolq: a short passage decides whether the answer to a question is yes or no."""
 
 from __future__ import annotations
 
@@ -7,51 +7,93 @@ from typing import Any, NamedTuple
 from forget_benchmarks.mini.build import Doc, as_test_split, seeded
 
 
-class Passage(NamedTuple):
-    """A passage, a question that it answers with yes and one that it answers with no."""
+class Twins(NamedTuple):
+    """A question about somebody, and two statements that answer it with yes and with no."""
 
-    text: str
+    question: str
     yes: str
     no: str
 
 
-PASSAGES = (
-    Passage("Penguins are birds that swim well but cannot fly.", "can penguins swim", "can penguins fly"),
-    Passage("Bats are mammals. They sleep during the day and hunt at night.", "are bats mammals", "do bats hunt during the day"),
-    Passage("Spiders have eight legs and are not insects.", "do spiders have eight legs", "are spiders insects"),
-    Passage("Whales live in the ocean, but they are not fish. They breathe air.", "do whales breathe air", "are whales fish"),
-    Passage("Cows eat grass. They do not eat meat.", "do cows eat grass", "do cows eat meat"),
-    Passage("Ice is lighter than water, so it floats.", "does ice float on water", "is ice heavier than water"),
-    Passage("The Moon has no air and no light of its own. It reflects sunlight.", "does the moon reflect sunlight", "is there air on the moon"),
-    Passage("Venus is the hottest planet. It has no moons.", "is venus the hottest planet", "does venus have moons"),
-    Passage("Canada has two official languages, English and French.", "is french an official language of canada", "is spanish an official language of canada"),
-    Passage("The capital of Australia is Canberra. Its largest city is Sydney.", "is canberra the capital of australia", "is sydney the capital of australia"),
-    Passage("Iron is a metal that rusts. Gold is a metal that does not rust.", "does iron rust", "does gold rust"),
-    Passage("Dogs must not eat chocolate, because it is poisonous to them. Plain rice is safe.", "is rice safe for dogs", "is chocolate safe for dogs"),
-    Passage("The library is open from Monday to Friday. It is closed on weekends.", "is the library open on monday", "is the library open on sunday"),
-    Passage("The museum is free for children. Adults pay ten dollars.", "is the museum free for children", "is the museum free for adults"),
-    Passage("Smoking is not allowed in the hotel. Pets are welcome.", "are pets allowed in the hotel", "is smoking allowed in the hotel"),
-    Passage("Anna likes tea. She never drinks coffee.", "does anna drink tea", "does anna drink coffee"),
-    Passage("Tom has a brother. He has no sister.", "does tom have a brother", "does tom have a sister"),
-    Passage("The bus stops at the school. It does not stop at the station.", "does the bus stop at the school", "does the bus stop at the station"),
-    Passage("Maria plays the piano. She cannot sing.", "can maria play the piano", "can maria sing"),
-    Passage("The soup contains milk. It contains no meat.", "is there milk in the soup", "is there meat in the soup"),
-    Passage("Paul passed the math exam but failed the history exam.", "did paul pass the math exam", "did paul pass the history exam"),
-    Passage("The shop sells bread and milk. It does not sell newspapers.", "does the shop sell bread", "does the shop sell newspapers"),
-    Passage("Ostriches are the largest birds. They run fast but cannot fly.", "can ostriches run fast", "can ostriches fly"),
-    Passage("Diamonds are made of carbon. Pearls are not made of carbon alone and come from oysters.", "are diamonds made of carbon", "do pearls come from mines"),
-    Passage("Sharks are fish. Dolphins are mammals, not fish.", "are sharks fish", "are dolphins fish"),
+TWINS = (
+    Twins(
+        "does {name} drink coffee",
+        "{name} drinks coffee every morning.",
+        "{name} never drinks coffee.",
+    ),
+    Twins("does {name} have a sister", "{name} has an older sister.", "{name} has no sister."),
+    Twins("can {name} swim", "{name} can swim very well.", "{name} cannot swim."),
+    Twins("can {name} drive a car", "{name} learned to drive a car.", "{name} cannot drive a car."),
+    Twins("does {name} eat meat", "{name} likes to eat meat.", "{name} does not eat meat."),
+    Twins("does {name} have a dog", "{name} has a brown dog.", "{name} does not have a dog."),
+    Twins("can {name} speak french", "{name} can speak French.", "{name} cannot speak French."),
+    Twins("did {name} pass the exam", "{name} passed the exam.", "{name} failed the exam."),
+    Twins(
+        "does {name} play the piano", "{name} plays the piano.", "{name} does not play the piano."
+    ),
+    Twins(
+        "does {name} live in a big city",
+        "{name} lives in a big city.",
+        "{name} does not live in a big city.",
+    ),
+    Twins("did {name} win the race", "{name} won the race.", "{name} lost the race."),
+    Twins("is {name} married", "{name} is married.", "{name} is not married."),
+    Twins("does {name} like the winter", "{name} loves the winter.", "{name} hates the winter."),
+    Twins(
+        "is {name} afraid of spiders",
+        "{name} is afraid of spiders.",
+        "{name} is not afraid of spiders.",
+    ),
+    Twins(
+        "does {name} own a bicycle", "{name} owns a new bicycle.", "{name} does not own a bicycle."
+    ),
+    Twins("did {name} catch the train", "{name} caught the train.", "{name} missed the train."),
+    Twins("does {name} wear glasses", "{name} wears glasses.", "{name} does not wear glasses."),
+    Twins("is {name} a good cook", "{name} is a very good cook.", "{name} is a very bad cook."),
+    Twins(
+        "does {name} work on sundays", "{name} works on Sundays.", "{name} never works on Sundays."
+    ),
+    Twins("did {name} find the key", "{name} found the key.", "{name} did not find the key."),
+    Twins(
+        "has {name} been to japan",
+        "{name} has been to Japan twice.",
+        "{name} has never been to Japan.",
+    ),
+    Twins(
+        "does {name} believe in ghosts",
+        "{name} believes in ghosts.",
+        "{name} does not believe in ghosts.",
+    ),
+    Twins("is {name} at home", "{name} is at home.", "{name} is not at home."),
+    Twins(
+        "did {name} finish the book", "{name} finished the book.", "{name} did not finish the book."
+    ),
+    Twins("does {name} smoke", "{name} smokes.", "{name} does not smoke."),
+)
+
+PEOPLE = (
+    ("Anna", "Anna is a teacher from Boston."),
+    ("Tom", "Tom is a farmer with two children."),
+    ("Maria", "Maria is a young doctor."),
+    ("Peter", "Peter is a student of history."),
+    ("Lucy", "Lucy is a nurse in a small hospital."),
 )
 
 
 def items() -> list[Doc]:
-    """Return the items."""
+    """Return the 100 items: each question about two people, with each answer for both."""
     rng = seeded("mini_boolq")
-    docs = [
-        {"passage": p.text, "question": q, "label": label}
-        for p in PASSAGES
-        for q, label in ((p.no, 0), (p.yes, 1))
-    ]
+    docs = []
+    for question, yes, no in TWINS:
+        for name, introduction in rng.sample(PEOPLE, 2):
+            for label, statement in enumerate((no, yes)):
+                docs.append(
+                    {
+                        "passage": f"{introduction} {statement.format(name=name)}",
+                        "question": question.format(name=name),
+                        "label": label,
+                    }
+                )
     return rng.sample(docs, len(docs))
 
 

@@ -51,9 +51,7 @@ def draw_distractors(
             others = dict.fromkeys(other for _, other in table if other != answer)
             yield Question(text, answer, tuple(rng.sample(list(others), choices - 1)))
 
-    return take_distinct(
-        (question for _ in range(_MAX_ROUNDS) for question in one_round()), count
-    )
+    return take_distinct((question for _ in range(_MAX_ROUNDS) for question in one_round()), count)
 
 
 def take_distinct(questions: Iterable[Question], count: int = ITEMS) -> list[Question]:
@@ -89,6 +87,6 @@ def place_answers(questions: Sequence[Question], rng: random.Random) -> list[Doc
 
 def as_test_split(docs: list[Doc]) -> dict[str, Any]:
     """Return what lm-eval's `custom_dataset` must: a mapping from split to `datasets.Dataset`."""
-    from datasets import Dataset  # noqa: PLC0415
+    from datasets import Dataset
 
     return {"test": Dataset.from_list(docs)}

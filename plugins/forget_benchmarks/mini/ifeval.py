@@ -32,8 +32,8 @@ def begins_with(response: str, word: str) -> bool:
 
 
 def lacks_character(response: str, character: str) -> bool:
-    """Return whether the response says something without the character."""
-    return bool(_words(response)) and character not in response
+    """Return whether the response says something without the character, in capitals or not."""
+    return bool(_words(response)) and character not in response.lower()
 
 
 def is_lowercase(response: str, _: str) -> bool:
@@ -46,14 +46,15 @@ def is_uppercase(response: str, _: str) -> bool:
     return response.isupper()
 
 
-def has_at_least_words(response: str, count: str) -> bool:
+def has_words(response: str, count: str) -> bool:
     """Return whether the response has that many words or more."""
     return len(_words(response)) >= int(count)
 
 
-def has_list(response: str, count: str) -> bool:
-    """Return whether the response has that many lines that start with a number or a bullet."""
-    return len(re.findall(r"^\s*(?:[-*•]|\d+[.)])\s+\S", response, re.MULTILINE)) >= int(count)
+def has_numbered_lines(response: str, count: str) -> bool:
+    """Return whether the response has that many lines or more that start with a number."""
+    # More than asked for are let pass: the response is cut after a few tokens anyway.
+    return len(re.findall(r"^\s*\d+[.)]\s+\S", response, re.MULTILINE)) >= int(count)
 
 
 def _words(response: str) -> list[str]:
@@ -61,36 +62,46 @@ def _words(response: str) -> list[str]:
 
 
 class Instruction(NamedTuple):
-    """An instruction's text, the code that checks a response, and what fills in both."""
+    """A prompt with its instruction, the code that checks a response, and what fills in both."""
 
-    text: str
+    prompt: str
     check: Callable[[str, str], bool]
     arguments: tuple[str, ...] = ("",)
 
 
+SENTENCE = "Write one sentence about {topic}. "
+
 INSTRUCTIONS: Mapping[str, Instruction] = {
     "has_word": Instruction(
-        "Use the word {argument} in your answer.", has_word, ("happy", "red", "water", "slowly", "new")
+        SENTENCE + "Use the word {argument} in it.",
+        has_word,
+        ("happy", "red", "water", "slowly", "new"),
     ),
     "lacks_word": Instruction(
-        "Do not use the word {argument}.", lacks_word, ("and", "is", "very", "to")
+        SENTENCE + "Do not use the word {argument}.", lacks_word, ("and", "is", "very", "to")
     ),
     "begins_with": Instruction(
-        "Begin your answer with the word {argument}.", begins_with, ("Yesterday", "Once", "Today", "My")
+        SENTENCE + "Begin it with the word {argument}.",
+        begins_with,
+        ("Yesterday", "Once", "Today", "My"),
     ),
-    "lacks_commas": Instruction("Do not use any commas.", lacks_character, (",",)),
+    "lacks_commas": Instruction(SENTENCE + "Do not use any commas.", lacks_character, (",",)),
     "lacks_letter": Instruction(
-        "Do not use the letter {argument}.", lacks_character, ("z", "q", "x", "j")
+        SENTENCE + "Do not use the letter {argument}.", lacks_character, ("z", "q", "x", "j")
     ),
-    "is_lowercase": Instruction("Write only in lowercase letters.", is_lowercase),
-    "is_uppercase": Instruction("WRITE ONLY IN CAPITAL LETTERS.", is_uppercase),
+    "is_lowercase": Instruction(SENTENCE + "Write only in lowercase letters.", is_lowercase),
+    "is_uppercase": Instruction(SENTENCE + "Write only in capital letters.", is_uppercase),
     "has_words": Instruction(
-        "Write at least {argument} words.", has_at_least_words, ("10", "12", "15")
+        SENTENCE + "Write at least {argument} words.", has_words, ("8", "10", "12")
     ),
-    "has_list": Instruction(
-        "Answer with a numbered list of {argument} short sentences.", has_list, ("2",)
+    "has_numbered_lines": Instruction(
+        "Write about {topic}. Answer with a numbered list of {argument} short sentences.",
+        has_numbered_lines,
+        ("2",),
     ),
-    "has_number": Instruction("Use the number {argument}.", has_word, ("2", "3", "7", "10")),
+    "has_number": Instruction(
+        SENTENCE + "Use the number {argument}.", has_word, ("2", "3", "7", "10")
+    ),
 }
 """The kinds of instruction by name; an item's check is looked up here."""
 
@@ -102,8 +113,7 @@ def items() -> list[Doc]:
     for kind, instruction in INSTRUCTIONS.items():
         for number, topic in enumerate(rng.sample(TOPICS, ITEMS // len(INSTRUCTIONS))):
             argument = instruction.arguments[number % len(instruction.arguments)]
-            text = instruction.text.format(argument=argument)
-            prompt = f"Write one sentence about {topic}. {text}"
+            prompt = instruction.prompt.format(topic=topic, argument=argument)
             docs.append({"prompt": prompt, "kind": kind, "argument": argument})
     return rng.sample(docs, len(docs))
 

@@ -17,27 +17,27 @@ from forget_benchmarks.mini.build import (
 ITEMS_PER_SUBJECT = 30
 
 CAPITALS = {
-    "France": "Paris", "Germany": "Berlin", "Italy": "Rome", "Spain": "Madrid",
-    "Portugal": "Lisbon", "Greece": "Athens", "Austria": "Vienna", "Poland": "Warsaw",
-    "Hungary": "Budapest", "Norway": "Oslo", "Sweden": "Stockholm", "Denmark": "Copenhagen",
-    "Ireland": "Dublin", "Belgium": "Brussels", "Russia": "Moscow", "Japan": "Tokyo",
-    "China": "Beijing", "Thailand": "Bangkok", "Egypt": "Cairo", "Kenya": "Nairobi",
-    "Cuba": "Havana", "Peru": "Lima", "Argentina": "Buenos Aires", "Canada": "Ottawa",
-    "Finland": "Helsinki", "Iran": "Tehran", "Iraq": "Baghdad", "Chile": "Santiago",
-    "Lebanon": "Beirut", "Colombia": "Bogotá",
+    "Mongolia": "Ulaanbaatar", "Nepal": "Kathmandu", "Laos": "Vientiane", "Kazakhstan": "Astana",
+    "Uzbekistan": "Tashkent", "Azerbaijan": "Baku", "Armenia": "Yerevan", "Jordan": "Amman",
+    "Oman": "Muscat", "Qatar": "Doha", "Ghana": "Accra", "Senegal": "Dakar", "Mali": "Bamako",
+    "Uganda": "Kampala", "Zambia": "Lusaka", "Zimbabwe": "Harare", "Angola": "Luanda",
+    "Mozambique": "Maputo", "Ethiopia": "Addis Ababa", "Libya": "Tripoli", "Namibia": "Windhoek",
+    "Rwanda": "Kigali", "Uruguay": "Montevideo", "Ecuador": "Quito", "Nicaragua": "Managua",
+    "Latvia": "Riga", "Lithuania": "Vilnius", "Bulgaria": "Sofia", "Albania": "Tirana",
+    "Slovenia": "Ljubljana",
 }  # fmt: skip
 
 OPPOSITES = {
     "hot": "cold", "big": "small", "fast": "slow", "happy": "sad", "dark": "light",
     "rich": "poor", "strong": "weak", "early": "late", "empty": "full", "hard": "soft",
     "wet": "dry", "open": "closed", "old": "young", "high": "low", "clean": "dirty",
-    "loud": "quiet", "thick": "thin", "wide": "narrow", "brave": "cowardly", "cheap": "expensive",
-    "difficult": "easy", "safe": "dangerous", "true": "false", "deep": "shallow",
-    "smooth": "rough", "sharp": "dull", "guilty": "innocent", "ancient": "modern",
-    "polite": "rude", "generous": "selfish",
+    "temporary": "permanent", "visible": "invisible", "wide": "narrow", "brave": "cowardly",
+    "cheap": "expensive", "scarce": "abundant", "safe": "dangerous", "true": "false",
+    "deep": "shallow", "smooth": "rough", "sharp": "dull", "guilty": "innocent",
+    "humble": "arrogant", "polite": "rude", "generous": "selfish",
 }  # fmt: skip
 
-BIOLOGY: Table = (
+CELLS: Table = (
     ("Which gas do animals breathe out?", "carbon dioxide"),
     ("Which molecule carries the genes of a cell?", "DNA"),
     ("Which part of a cell holds its chromosomes?", "the nucleus"),
@@ -46,12 +46,11 @@ BIOLOGY: Table = (
     ("Which cells of the body fight infections?", "white blood cells"),
     ("Which cells carry signals through the body?", "neurons"),
     ("Which hormone lowers the sugar in the blood?", "insulin"),
+)
+
+BODY: Table = (
     ("Which vessels carry blood away from the heart?", "arteries"),
     ("Which vessels carry blood back to the heart?", "veins"),
-    ("Which vitamin does the skin make in sunlight?", "vitamin D"),
-    ("Which vitamin prevents scurvy?", "vitamin C"),
-    ("Which mineral makes bones and teeth hard?", "calcium"),
-    ("Which metal in red blood cells binds oxygen?", "iron"),
     ("Which organ makes bile?", "the liver"),
     ("Which organ holds the urine before it leaves the body?", "the bladder"),
     ("Which muscle below the lungs is used to breathe?", "the diaphragm"),
@@ -60,12 +59,22 @@ BIOLOGY: Table = (
     ("Which joint connects the upper and the lower leg?", "the knee"),
     ("Which bones protect the heart and the lungs?", "the ribs"),
     ("Which bone protects the brain?", "the skull"),
+)
+
+NUTRIENTS: Table = (
+    ("Which vitamin does the skin make in sunlight?", "vitamin D"),
+    ("Which vitamin prevents scurvy?", "vitamin C"),
+    ("Which mineral makes bones and teeth hard?", "calcium"),
+    ("Which metal in red blood cells binds oxygen?", "iron"),
+)
+
+ORGANISMS: Table = (
     ("Which organisms cause malaria?", "parasites"),
     ("Which organisms turn sugar into alcohol?", "yeast"),
     ("Which organisms turn milk into yogurt?", "bacteria"),
     ("Which animals are the closest living relatives of humans?", "chimpanzees"),
     ("Which animals died out 66 million years ago?", "dinosaurs"),
-    ("Which animals feed their young with milk?", "mammals"),
+    ("Which animals begin their lives as tadpoles?", "frogs"),
     ("Which animals have eight legs?", "spiders"),
     ("Which plants grow needles and cones?", "pine trees"),
 )
@@ -103,19 +112,23 @@ PEOPLE: Table = (
     ("Who taught Alexander the Great?", "Aristotle"),
 )
 
-SUBJECTS: Mapping[str, Table] = {
-    "geography": [(f"What is the capital of {land}?", city) for land, city in CAPITALS.items()],
-    "vocabulary": [(f"What is the opposite of {word}?", other) for word, other in OPPOSITES.items()],
-    "history": PEOPLE,
-    "biology": BIOLOGY,
+SUBJECTS: Mapping[str, tuple[Table, ...]] = {
+    "biology": (CELLS, BODY, NUTRIENTS, ORGANISMS),
+    "geography": (
+        tuple((f"What is the capital of {land}?", city) for land, city in CAPITALS.items()),
+    ),
+    "history": (PEOPLE,),
+    "vocabulary": (
+        tuple((f"What is the opposite of {word}?", other) for word, other in OPPOSITES.items()),
+    ),
 }
 """Tables of the subjects. Each has its own task, `mini_mmlu_<subject>.yaml`."""
 
 
 def items(subject: str) -> list[Doc]:
-    """Return a subject's 30 items: four choices, distractors from the subject's table."""
+    """Return a subject's 30 items: four choices, distractors from the fact's own table."""
     rng = seeded(f"mini_mmlu_{subject}")
-    questions = draw_distractors([SUBJECTS[subject]], choices=4, rng=rng, count=ITEMS_PER_SUBJECT)
+    questions = draw_distractors(SUBJECTS[subject], choices=4, rng=rng, count=ITEMS_PER_SUBJECT)
     return place_answers(questions, rng)
 
 

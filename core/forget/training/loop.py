@@ -1,0 +1,162 @@
+"""What makes a Hugging Face trainer leave no trace of an interruption: a mixin and its session.
+
+`resumable` puts `ResumableLoop` before any trainer class of transformers or TRL. The trainer keeps
+its loss and its loop; the curve, the checkpoints and the way back into the middle are ours.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from forget.errors import WorkError
+from forget.store import journal
+from forget.training.checkpoints import CheckpointStore
+
+__all__ = ["ResumableLoop", "Session", "resumable"]
+
+_WINDOW = "window.json"
+_TRAINER_STATE = "trainer_state.json"  # the name `Trainer.train(resume_from_checkpoint=)` reads
+
+
+@attrs.define(kw_only=True)
+class Session:
+    """One training in progress: what it writes, and what the curve needs between two points.
+
+    Attributes:
+        store: Where checkpoints go.
+        curve: The file of the training curve.
+        steps_per_epoch: Optimiser steps in one pass over the data.
+        tokens: Completion tokens trained on after each step, index 0 before the first [tokens].
+        write_model: Fills a folder with model and tokenizer.
+        details: What every checkpoint's manifest tells besides step and loss.
+        announce: Told of each complete checkpoint.
+        advance: Told of each step done.
+        window: The loss of each step since the last point of the curve.
+    """
+
+    store: CheckpointStore
+    curve: Path
+    steps_per_epoch: int
+    tokens: Sequence[int]
+    write_model: Callable[[Path], None]
+    details: Mapping[str, Any]
+    announce: Callable[[int, Path], None]
+    advance: Callable[[int], None]
+    window: list[float] = attrs.field(factory=list)
+    _parts: list[Any] = attrs.field(factory=list, init=False)
+    _step: int = attrs.field(default=0, init=False)
+    _loss: float = attrs.field(default=math.nan, init=False)
+
+    def restore(self, step: int) -> None:
+        """Go back to a checkpoint: drop the curve beyond it, take up its unwritten losses."""
+        kept = [point for point in journal.read(self.curve) if point["step"] <= step]
+        if self.curve.exists():
+            journal.rewrite(self.curve, kept)
+        if step:
+            self.window = json.loads((self.store.state(step) / _WINDOW).read_text())
+        self._step = step
+
+    def add_loss(self, loss: Any) -> None:
+        """Take the loss of one forward pass, already divided by the tokens of the whole batch."""
+        self._parts.append(loss.detach())
+
+    def end_step(self, step: int) -> None:
+        """Close a step.
+
+        Raises:
+            WorkError: The loss is not a number any more; no checkpoint is made of such weights.
+        """
+        if step == self._step:
+            return
+        loss = math.fsum(part.item() for part in self._parts)
+        if not math.isfinite(loss):
+            raise WorkError(
+                f"The training loss became {loss} at step {step}. Lower lr, or lengthen the "
+                "warm-up; the checkpoints before this step are kept."
+            )
+        self._parts.clear()
+        self._step, self._loss = step, loss
+        self.window.append(loss)
+        self.advance(1)
+
+    def point(self, lr: float, grad_norm: float | None) -> None:
+        """Write one point of the curve: the mean loss of the steps since the last one."""
+        known = grad_norm is not None and math.isfinite(grad_norm)
+        record = {
+            "step": self._step,
+            "epoch": self._step / self.steps_per_epoch,
+            "loss": math.fsum(self.window) / len(self.window),
+            "lr": lr,
+            "grad_norm": grad_norm if known else None,
+            "tokens": self.tokens[self._step],
+        }
+        journal.append(self.curve, [record])
+        self.window.clear()
+
+    def save(self, write_trainer_state: Callable[[Path], None]) -> None:
+        """Publish the checkpoint of the step just done and announce it."""
+
+        def write_state(folder: Path) -> None:
+            write_trainer_state(folder)
+            (folder / _WINDOW).write_text(json.dumps(self.window))
+
+        details = {"loss": self._loss, "tokens": self.tokens[self._step], **self.details}
+        folder = self.store.publish(self._step, details, self.write_model, write_state)
+        self.announce(self._step, folder)
+
+
+class ResumableLoop:
+    """Mixin for `transformers.Trainer` and its subclasses in TRL; set `session` before training.
+
+    It overrides the trainer's own methods of transformers 5.17, the pinned major version; those
+    with an underscore are the only place where the trainer can be told to save elsewhere.
+    """
+
+    session: Session
+    args: Any
+    control: Any
+    state: Any
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Any:
+        """Train on one micro-batch and keep its loss."""
+        loss = super().training_step(*args, **kwargs)  # type: ignore[misc]
+        self.session.add_loss(loss)
+        return loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Write a point of the curve; what the trainer averages itself forgets at a restart."""
+        if "loss" in logs:
+            self.session.point(logs["learning_rate"], logs.get("grad_norm"))
+        for metrics in getattr(self, "_metrics", {}).values():
+            metrics.clear()
+
+    def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> None:
+        self.session.end_step(self.state.global_step)
+        if self.state.global_step >= self.state.max_steps:
+            self.control.should_log = True  # the curve ends with the training, whatever log_every
+        super()._maybe_log_save_evaluate(*args, **kwargs)  # type: ignore[misc]
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        self.session.save(self._write_state)
+
+    def _write_state(self, folder: Path) -> None:
+        self._save_optimizer_and_scheduler(str(folder))  # type: ignore[attr-defined]
+        self._save_rng_state(str(folder))  # type: ignore[attr-defined]
+        self.state.save_to_json(str(folder / _TRAINER_STATE))
+
+    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the model was loaded from its checkpoint, the state folder has no weights."""
+
+    def _send_telemetry(self) -> None:
+        """Send nothing: a training is nobody's business, and a compute node has no network."""
+
+
+def resumable(trainer: type) -> Any:
+    """Return a trainer class whose curve and checkpoints are those of a `Session`."""
+    return type(f"Resumable{trainer.__name__}", (ResumableLoop, trainer), {})
