@@ -44,7 +44,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/ready-dev: $(VENV)/ready
-	$(PIP) --group test --group lint
+	$(PIP) --editable '.[test,lint]'
 	touch $@
 
 clean:

@@ -309,8 +309,10 @@ def _references(catalogue: Catalogue) -> Iterator[tuple[tuple[str, ...], str, It
         for override in study.overrides:
             for kind in ("model", "dataset", "method"):
                 name = getattr(override, kind)
+                # Not only the study's own: one that `extends` another may have fewer of them.
+                known = {*getattr(catalogue, f"{kind}s"), *getattr(study, f"{kind}s")}
                 if name is not None:
-                    yield (*at, "overrides"), name, getattr(study, f"{kind}s")
+                    yield (*at, "overrides"), name, known
     for teacher_name, teacher in catalogue.teachers.items():
         if teacher.model is not None:
             yield ("teachers", teacher_name, "model"), teacher.model, catalogue.models

@@ -18,7 +18,7 @@ __all__ = ["Mirror", "check_parquet"]
 T = TypeVar("T")
 
 FETCH_HINT = (
-    "Fill the mirror with `forget data fetch`, or name another one with --data or FORGET_DATA."
+    "Copy it there from the Hugging Face Hub, or name another mirror with --data or FORGET_DATA."
 )
 
 MAX_LISTED = 20
@@ -60,7 +60,7 @@ class Mirror:
         if self.root is None:
             raise DataError(
                 f"{what} is read from a data mirror ({relative}), and none was given. "
-                "Name its folder with --data or FORGET_DATA, or make one with `forget data fetch`."
+                "Name its folder with --data or FORGET_DATA."
             )
         path = self._existing_root() / relative
         if not path.resolve().is_relative_to(self.root.resolve()):
@@ -107,7 +107,7 @@ class Mirror:
         problem = "is not a folder" if self.root.exists() else "does not exist"
         raise DataError(
             f"The data mirror {self.root} {problem}. Name another one with --data or FORGET_DATA, "
-            "make it with `forget data fetch`, or leave the option out to use the Hugging Face Hub."
+            "or leave the option out to use the Hugging Face Hub."
         )
 
     def _split_file(self, source: Source, split: str) -> Path:
@@ -189,7 +189,7 @@ def _guarded(action: Callable[[], T], path: Path, what: str) -> T:
         detail = " ".join(str(error).split())[:200].rstrip(".")
         raise DataError(
             f"{what} cannot be read: {path} ({path.stat().st_size:,} bytes) is truncated, corrupt "
-            f"or not parquet ({detail}). Delete it and get it again with `forget data fetch`."
+            f"or not parquet ({detail}). Delete it and copy it there again."
         ) from error
 
 
@@ -213,7 +213,7 @@ def _hub_rows(source: Source, split: str) -> list[dict[str, Any]]:
         raise DataError(
             f"The {split} split of {source.hub} could not be read from the Hugging Face Hub{why} "
             f"({type(error).__name__}: {detail}). Without a network, name a data mirror with "
-            "--data or FORGET_DATA; make one with `forget data fetch` where there is a network."
+            "--data or FORGET_DATA."
         ) from error
 
 

@@ -112,6 +112,7 @@ def _check_range(value: Any, field: attrs.Attribute[Any], where: str) -> None:
     inside = (low is None or value >= low) and (high is None or value <= high)
     if not inside:
         limits = f"at least {low}" if high is None else f"between {low} and {high}"
+        limits = f"at most {high}" if low is None else limits
         raise SettingsError(
             f"The setting {field.name!r} of {where} must be {limits}, but is {value}."
         )

@@ -27,7 +27,9 @@ from rich.progress import (
 
 __all__ = ["Screen", "print_json", "print_table", "quiet_libraries"]
 
-_QUIET = {
+_ENVIRONMENT = {
+    # Threads that wait by spinning cost a busy machine two thirds of its training speed.
+    "OMP_WAIT_POLICY": "PASSIVE",
     "TQDM_DISABLE": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
@@ -86,7 +88,8 @@ def quiet_libraries(log: Path) -> Iterator[Screen]:
 
     The file descriptors themselves are turned, because C++ code and child processes write there.
     """
-    os.environ.update(_QUIET)
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8", buffering=1) as file, _descriptors_to(file) as stream:
         handler = logging.StreamHandler(file)

@@ -86,7 +86,10 @@ class BenchmarkExam:
         for file in self.benchmark.tasks:
             path = task_folder() / file.path
             parts.append(path.read_text(encoding="utf-8"))
-            parts += [self.mirror.file_identity(relative, f"lm-eval's {file.name}") for relative in file.mirror.values()]
+            parts += [
+                self.mirror.file_identity(relative, f"lm-eval's {file.name}")
+                for relative in file.mirror.values()
+            ]
             if not file.mirror:  # generated documents: the generators beside the task are its data
                 parts += [code.read_text(encoding="utf-8") for code in _sources(path)]
         return f"{self.name}-{_hash(_relocatable(parts))}"

@@ -110,8 +110,15 @@ def staged_folder(final: Path) -> Iterator[Path]:
         try:
             staging.mkdir(parents=True)
             yield staging
-            if final.exists():
-                shutil.rmtree(final)
-            staging.rename(final)
+            _replace_folder(staging, final)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def _replace_folder(staging: Path, final: Path) -> None:
+    """Rename `staging` to `final`; what stood there goes aside first, and is deleted last."""
+    aside = final.with_name(f".{final.name}{PARTIAL}-old-{os.getpid()}")
+    if final.exists():
+        final.rename(aside)
+    staging.rename(final)
+    shutil.rmtree(aside, ignore_errors=True)

@@ -13,18 +13,14 @@ from forget_datasets.numeric_answer import judge
 
 __all__ = ["Arithmetic", "forget_datasets"]
 
+INSTRUCTION = "Solve the problem. End with #### and the number."
+
 WORKED_EXAMPLES = (
-    (
-        "Tom has 25 eggs and buys 12 more. How many eggs does Tom have now?",
-        "25 + 12 = 37 eggs.\n#### 37",
-    ),
-    (
-        "Lucy has 24 nuts, finds 15 more and then eats 12. How many nuts are left?",
-        "24 + 15 = 39.\n39 - 12 = 27 nuts left.\n#### 27",
-    ),
+    ("Tom has 5 eggs and buys 2 more. How many eggs does Tom have now?", "5 + 2 = 7 eggs.\n#### 7"),
+    ("Lucy has 9 nuts and eats 3. How many nuts are left?", "9 - 3 = 6 nuts left.\n#### 6"),
 )
-"""Earlier turns of the prompt, one of each length. Without them a model of this size writes neither
-the closing line nor the end of its turn; with them in one message it goes on with new questions."""
+"""Earlier turns of the prompt. Without them a model of this size writes neither the closing line nor
+the end of its turn; with them in one message it goes on with new questions."""
 
 
 class Arithmetic:
@@ -47,7 +43,7 @@ class Arithmetic:
 
     def prompt(self, example: Example) -> list[Message]:
         """Ask the question after worked examples that show the closing line."""
-        messages: list[Message] = []
+        messages: list[Message] = [{"role": "system", "content": INSTRUCTION}]
         for question, solution in WORKED_EXAMPLES:
             messages.append({"role": "user", "content": question})
             messages.append({"role": "assistant", "content": solution})

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forget.errors import StorageError
+from forget.store import manifest as module
+from forget.store.manifest import MANIFEST, file_digest, read_manifest, seal, verify
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "sealed"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a.bin").write_bytes(b"abc")
+    (folder / "sub" / "b.txt").write_text("hello")
+    return folder
+
+
+def test_the_digest_is_sha256(folder: Path) -> None:
+    assert file_digest(folder / "a.bin") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_a_sealed_folder_is_complete(folder: Path) -> None:
+    sealed = seal(folder, "checkpoint", {"step": 3, "path": Path("x")})
+    assert set(sealed.files) == {"a.bin", "sub/b.txt"}
+    assert sealed.files["a.bin"] == (3, hashlib.sha256(b"abc").hexdigest())
+    for found in (read_manifest(folder), verify(folder)):
+        assert found is not None
+        assert (found.kind, found.details) == ("checkpoint", {"step": 3, "path": "x"})
+        assert found.files == sealed.files
+
+
+def test_sealing_again_does_not_seal_the_seal(folder: Path) -> None:
+    assert seal(folder, "data", {}).files == seal(folder, "data", {}).files
+
+
+def test_an_unsealed_folder_is_incomplete(folder: Path, tmp_path: Path) -> None:
+    assert read_manifest(folder) is None
+    assert verify(folder) is None
+    assert verify(tmp_path / "nowhere") is None
+
+
+def test_a_changed_byte_is_seen_by_verify_alone(folder: Path) -> None:
+    seal(folder, "data", {})
+    (folder / "a.bin").write_bytes(b"abd")
+    assert read_manifest(folder) is not None
+    assert verify(folder) is None
+
+
+@pytest.mark.parametrize("content", [b"ab", b"abcd", b""])
+def test_a_changed_size_is_seen_by_both(folder: Path, content: bytes) -> None:
+    seal(folder, "data", {})
+    (folder / "a.bin").write_bytes(content)
+    assert read_manifest(folder) is None
+    assert verify(folder) is None
+
+
+@pytest.mark.parametrize("name", ["a.bin", "sub/b.txt", MANIFEST])
+def test_a_missing_file(folder: Path, name: str) -> None:
+    seal(folder, "data", {})
+    (folder / name).unlink()
+    assert read_manifest(folder) is None
+    assert verify(folder) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        "{}",
+        '{"kind": "data", "details": {}, "files": []}',
+        '{"kind": "data", "details": {}, "files": {"a.bin": {"bytes": 3}}}',
+        '{"kind": "data", "details": {}, "files": {"a.bin": 3}}',
+        '{"details": {}, "files": {}}',
+    ],
+)
+def test_a_damaged_manifest_is_none(folder: Path, text: str) -> None:
+    (folder / MANIFEST).write_text(text)
+    assert read_manifest(folder) is None
+    assert verify(folder) is None
+
+
+def test_a_manifest_that_is_no_text(folder: Path) -> None:
+    (folder / MANIFEST).write_bytes(b"\xff\xfe{")
+    assert read_manifest(folder) is None
+
+
+def test_the_manifest_is_written_last_and_at_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(module, "file_digest", fail)
+    with pytest.raises(StorageError, match="The disk is full"):
+        seal(folder, "data", {})
+    assert not (folder / MANIFEST).exists()
+
+
+def test_the_manifest_is_readable_by_others(folder: Path) -> None:
+    seal(folder, "data", {"rows": 2})
+    plain = json.loads((folder / MANIFEST).read_text())
+    assert plain["format"] == 1
+    assert plain["files"]["sub/b.txt"] == {
+        "bytes": 5,
+        "sha256": hashlib.sha256(b"hello").hexdigest(),
+    }
