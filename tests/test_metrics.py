@@ -100,9 +100,7 @@ def test_samples_that_cannot_be_paired(base: list[float], other: list[float]) ->
 
 
 def test_the_macro_average_counts_every_benchmark_the_same() -> None:
-    found = macro_average(
-        [PairedDifference(-0.06, 0.03, 500), PairedDifference(0.02, 0.04, 14042)]
-    )
+    found = macro_average([PairedDifference(-0.06, 0.03, 500), PairedDifference(0.02, 0.04, 14042)])
     assert found == pytest.approx((-0.02, 0.025))
 
 

@@ -9,7 +9,6 @@ import pytest
 sys.path.append(str(Path(__file__).parent))  # pytest's importlib mode adds no folder of its own
 
 from fake_distributions import Site, method
-
 from forget.catalogue import Catalogue, Entry, load_catalogue
 from forget.errors import PluginError, UnknownNameError
 from forget.plugins import Broken, Plugins, Provider, load_plugins
@@ -105,7 +104,10 @@ def test_one_distribution_seen_twice_is_no_conflict(
     [
         ("import no_such_module_anywhere", "ModuleNotFoundError: No module named 'no_such_mod"),
         ("def f(:", "SyntaxError: "),
-        ("raise RuntimeError('first line\\n  second line')", "RuntimeError: first line second line"),
+        (
+            "raise RuntimeError('first line\\n  second line')",
+            "RuntimeError: first line second line",
+        ),
     ],
 )
 def test_a_plugin_whose_import_fails(
@@ -195,13 +197,17 @@ def test_what_a_broken_plugin_would_bring_says_why(site: Site, tmp_path: Path) -
     [line] = [line for line in plugins.listing("methods", catalogue) if line.name == "spin"]
     assert (line.status, line.provider) == ("broken", "made-broken 3.1")
     assert "no_such_module_anywhere" in line.remedy
-    with pytest.raises(PluginError, match=r"method 'spin' .*\(made-broken 3\.1\) is broken: Module"):
+    with pytest.raises(
+        PluginError, match=r"method 'spin' .*\(made-broken 3\.1\) is broken: Module"
+    ):
         plugins.get("methods", "spin", catalogue)
 
 
 def test_a_name_that_a_broken_plugin_may_have_brought(site: Site, catalogue: Catalogue) -> None:
     site.install("made-broken", "import no_such_module_anywhere")
-    with pytest.raises(UnknownNameError, match=r"'made-broken' \(made-broken 1\.0\) is broken: Mod"):
+    with pytest.raises(
+        UnknownNameError, match=r"'made-broken' \(made-broken 1\.0\) is broken: Mod"
+    ):
         load_plugins().get("methods", "whatever-it-brings", catalogue)
 
 
@@ -254,7 +260,9 @@ def test_pending_says_how_to_install_it(catalogue: Catalogue) -> None:
     entry = Entry(title="Made", summary="s", install="pip install forget-made")
     catalogue.methods["made"] = entry
     plugins = load_plugins()
-    with pytest.raises(PluginError, match=r"'made' \(Made\) is pending: .*: pip install forget-made"):
+    with pytest.raises(
+        PluginError, match=r"'made' \(Made\) is pending: .*: pip install forget-made"
+    ):
         plugins.get("methods", "made", catalogue)
     [line] = [line for line in plugins.listing("methods", catalogue) if line.name == "made"]
     assert (line.status, line.remedy, line.provider) == ("pending", "pip install forget-made", "")

