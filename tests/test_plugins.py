@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 import importlib.metadata
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).parent))  # pytest's importlib mode adds no folder of its own
 
 from fake_distributions import Site, method
 from forget.catalogue import Catalogue, Entry, load_catalogue

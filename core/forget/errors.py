@@ -1,7 +1,7 @@
 """What can go wrong, as one tree; every leaf says what is wrong, where, and what to do.
 
     ForgetError                     the work failed (exit status 1)
-    ├── WorkError                   training, evaluation or storage failed part-way; re-run to continue
+    ├── WorkError                   training, evaluation or storage failed; re-run to continue
     │   └── StorageError            the disk is full or refused a write
     ├── CheckFailed                 a check the user asked for did not hold (exit status 3)
     └── RequestError                the request was wrong; nothing was written (exit status 2)

@@ -95,8 +95,8 @@ def forget_datasets() -> Iterable[Dataset]:
             def load(self, split, data):
                 numbers = range(100) if split == "train" else range(100, 150)
                 return [
-                    Example(id=str(n), question=f"2 * {n} =", solution=f"{2 * n}", answer=f"{2 * n}")
-                    for n in numbers
+                    Example(id=n, question=f"2 * {n} =", solution=doubled, answer=doubled)
+                    for n, doubled in ((str(n), str(2 * n)) for n in numbers)
                 ]
 
             def prompt(self, example):

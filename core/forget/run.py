@@ -32,7 +32,7 @@ from forget.store import runfile
 from forget.store.layout import RunFolder, checkpoint_name
 from forget.store.manifest import read_manifest
 
-__all__ = ["Run", "RunRequest", "Step", "carry_out", "outlook", "plan"]
+__all__ = ["Run", "RunRequest", "Step", "carry_out", "check_frozen", "outlook", "plan", "preflight"]
 
 _VERSIONS = (
     "forget-llm", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "lm-eval",
@@ -176,6 +176,19 @@ def carry_out(run: Run, session: Session, progress: Progress) -> SweepRecord:
     for (step, folder), (_, checkpoint_digest) in zip(checkpoints, digests, strict=True):
         sweep.run(folder, checkpoint_digest, checkpoint_name(step), progress)
     return record
+
+
+def preflight(run: Run, session: Session) -> None:
+    """Find whatever can still be wrong with a settled run, before anything is written.
+
+    Raises:
+        FrozenRunError: The run directory holds a run with other settings.
+        DataError: A data file is corrupt.
+    """
+    check_frozen(run)
+    for exam in run.exams:
+        exam.check()
+    run.dataset.record.load("train", session.mirror)
 
 
 def check_frozen(run: Run) -> None:

@@ -18,7 +18,7 @@ from forget.inference.machine import Device, Dtype, resolve_machine
 from forget.mirror import Mirror
 from forget.plugins import Plugins, load_plugins
 from forget.store.atomic import ensure_writable
-from forget.store.layout import Workspace
+from forget.store.layout import TOP_FOLDERS, Workspace
 
 __all__ = ["Session", "open_session"]
 
@@ -121,7 +121,8 @@ def open_session(
     if batch_size < 1:
         raise RequestError(f"--batch-size must be at least 1, but is {batch_size}.")
     root = data or (Path(os.environ["FORGET_DATA"]) if os.environ.get("FORGET_DATA") else None)
-    ensure_writable(out)
+    for folder in (out, *(out / name for name in TOP_FOLDERS)):
+        ensure_writable(folder)
     return Session(
         catalogue=load_catalogue(registries),
         plugins=load_plugins(),

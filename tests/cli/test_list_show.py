@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-sys.path.append(str(Path(__file__).parents[1]))  # pytest's importlib mode adds no folder of its own
-
 from fake_distributions import Site, method
 from forget.catalogue import load_catalogue
 from forget.cli import group

@@ -49,6 +49,8 @@ def command(
     folders = find_checkpoints(checkpoints)
     find_model(base, session.catalogue)
     exams = session.exams(names(benchmarks) or (), limit)
+    for exam in exams:
+        exam.check()
     with quiet_libraries(session.workspace.root / "reports" / "eval.log") as screen:
         record = compare(base, folders, exams, session, screen)
         findings = collect(record, session.workspace.root)

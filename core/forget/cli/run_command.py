@@ -103,10 +103,10 @@ def _carry_out(runs: list[Run], session: Session, as_json: bool) -> None:
     from forget.report.findings import collect
     from forget.report.plain import findings_as_plain
     from forget.report.terminal import render
-    from forget.run import carry_out, check_frozen
+    from forget.run import carry_out, preflight
 
     for run in runs:
-        check_frozen(run)
+        preflight(run, session)
     found = []
     for run in runs:
         with quiet_libraries(run.folder.log) as screen:

@@ -22,7 +22,7 @@ Examples:
 @registry_option
 @json_option
 def command(name: str, registries: tuple[Path, ...], as_json: bool) -> None:
-    """Show all that is known of NAME: method, dataset, teacher, benchmark, model, suite or study."""
+    """Show all known of NAME: a method, dataset, teacher, benchmark, model, suite or study."""
     from forget.catalogue import load_catalogue
     from forget.listing import describe_name
     from forget.plugins import load_plugins

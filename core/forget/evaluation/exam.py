@@ -19,7 +19,7 @@ from forget.evaluation.items import Item
 from forget.inference.chat import render_prompt
 from forget.inference.engine import Complete, Request
 from forget.inference.machine import package_version
-from forget.mirror import Mirror
+from forget.mirror import Mirror, check_parquet
 
 __all__ = ["BenchmarkExam", "Exam", "Marked", "TaskExam"]
 
@@ -49,6 +49,14 @@ class Exam(Protocol):
         """Return name and hash: the same key means the same questions and the same marking.
 
         Computed from definitions and data files alone, so that it is known without loading them.
+        """
+        ...
+
+    def check(self) -> None:
+        """Read the data through, so that damage is found before anything is written.
+
+        Raises:
+            DataError: A file is corrupt.
         """
         ...
 
@@ -93,6 +101,14 @@ class BenchmarkExam:
             if not file.mirror:  # generated documents: the generators beside the task are its data
                 parts += [code.read_text(encoding="utf-8") for code in _sources(path)]
         return f"{self.name}-{_hash(_relocatable(parts))}"
+
+    def check(self) -> None:
+        """See `Exam.check`."""
+        for file in self.benchmark.tasks:
+            if self.mirror.root is not None:
+                what = f"lm-eval's {file.name}"
+                for relative in file.mirror.values():
+                    check_parquet(self.mirror.file(relative, what), what)
 
     def requests(self, tokenizer_folder: Path) -> list[Request]:
         """See `Exam.requests`; the tokenizer does not matter: prompts are plain text."""
@@ -153,6 +169,10 @@ class TaskExam:
         """See `Exam.key`: the questions as they are asked count, and the limits."""
         asked = [[e.id, self.dataset.prompt(e), e.answer] for e in self._held_out()]
         return f"task-{self.dataset.name}-{_hash([asked, self.dataset.max_new_tokens])}"
+
+    def check(self) -> None:
+        """See `Exam.check`."""
+        self._held_out()
 
     def requests(self, tokenizer_folder: Path) -> list[Request]:
         """See `Exam.requests`; prompts are rendered by the model's own chat template."""

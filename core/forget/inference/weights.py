@@ -32,8 +32,8 @@ def check_model_folder(folder: Path) -> None:
         )
     if "config.json" not in configs and adapter_base(folder) is None:
         raise ModelError(
-            f"{folder / names[1]} does not say which model the adapter belongs to: write its name or "
-            "folder there as base_model_name_or_path."
+            f"{folder / names[1]} does not say which model the adapter belongs to: write "
+            "its name or folder there as base_model_name_or_path."
         )
     if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
         raise ModelError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -24,18 +23,15 @@ def render(findings: Findings) -> RenderableType:
     """Return one table per checkpoint, a summary line under each, and how to read them."""
     parts: list[RenderableType] = []
     for checkpoint in findings.checkpoints:
-        parts += [_table(checkpoint, findings.record.base_model), *_summary(checkpoint), Text()]
+        heading = f"{checkpoint.name} against {findings.record.base_model}"
+        parts += [Text(heading, style="bold"), _table(checkpoint), *_summary(checkpoint), Text()]
     if not findings.checkpoints:
         parts.append(Text("There is no checkpoint yet."))
     return Group(*parts, Text(_EXPLANATION, style="dim"))
 
 
-def _table(checkpoint: CheckpointFindings, base_model: str) -> Table:
-    table = Table(
-        title=f"{escape(checkpoint.name)} against {escape(base_model)}",
-        title_justify="left",
-        title_style="bold",
-    )
+def _table(checkpoint: CheckpointFindings) -> Table:
+    table = Table()
     table.add_column("benchmark", no_wrap=True)
     table.add_column("metric", no_wrap=True)
     for heading in ("base", "score", "delta", "±", "items"):

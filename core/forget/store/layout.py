@@ -12,7 +12,10 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["RunFolder", "Workspace", "checkpoint_name", "checkpoint_step", "slug"]
+__all__ = ["TOP_FOLDERS", "RunFolder", "Workspace", "checkpoint_name", "checkpoint_step", "slug"]
+
+TOP_FOLDERS = ("runs", "evaluations", "reports")
+"""What stands directly below the output folder."""
 
 _STEP = re.compile(r"^step-(\d{6,})$")
 

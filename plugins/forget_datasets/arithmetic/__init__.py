@@ -19,8 +19,8 @@ WORKED_EXAMPLES = (
     ("Tom has 5 eggs and buys 2 more. How many eggs does Tom have now?", "5 + 2 = 7 eggs.\n#### 7"),
     ("Lucy has 9 nuts and eats 3. How many nuts are left?", "9 - 3 = 6 nuts left.\n#### 6"),
 )
-"""Earlier turns of the prompt. Without them a model of this size writes neither the closing line nor
-the end of its turn; with them in one message it goes on with new questions."""
+"""Earlier turns of the prompt. Without them a model of this size writes neither the closing line
+nor the end of its turn; with them in one message it goes on with new questions."""
 
 
 class Arithmetic:
