@@ -12,7 +12,8 @@
         ├── DataError               a data file is missing, corrupt or not what it must be
         ├── ModelError              a model or checkpoint folder cannot be used
         ├── FrozenRunError          the run directory was made with other settings
-        └── OutputError             the output folder cannot be written
+        ├── OutputError             the output folder cannot be written
+        └── BusyError               another process works in the same folder
 
 The message is one paragraph for a person; the command line prints it without a traceback.
 """
@@ -24,6 +25,7 @@ from difflib import get_close_matches
 from typing import ClassVar
 
 __all__ = [
+    "BusyError",
     "CatalogueError",
     "CheckFailed",
     "DataError",
@@ -103,6 +105,10 @@ class FrozenRunError(RequestError):
 
 class OutputError(RequestError):
     """The output folder cannot be created or written."""
+
+
+class BusyError(RequestError):
+    """Another process works in the same folder."""
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:

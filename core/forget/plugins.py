@@ -125,16 +125,25 @@ class Plugins:
                 f"The {word} {name!r} cannot be used: its plugin ({broken.provider}) is broken: "
                 f"{broken.reason}"
             )
-        if entry is not None:
+        remedy = self.remedy(kind, name, catalogue)
+        if remedy is not None:
             raise PluginError(
                 f"The {word} {name!r} ({entry.title}) is pending: no installed plugin brings it. "
-                f"To install it: {entry.install or 'see its documentation'}"
+                f"To install it: {remedy}"
             )
         known = {*found, *getattr(catalogue, kind)}
         hint = f"`forget list {kind}` shows them all."
         for b in self.broken:  # whose records nobody can know
             hint += f" The plugin {b.provider.plugin!r} ({b.provider}) is broken: {b.reason}"
         raise UnknownNameError(word, name, known, hint=hint)
+
+    def remedy(self, kind: Kind, name: str, catalogue: Catalogue) -> str | None:
+        """Return what installs a record that is pending; None if it is not pending."""
+        entry = getattr(catalogue, kind).get(name)
+        broken = any(b.provider.plugin == name for b in self.broken)
+        if entry is None or broken or name in self.all(kind):
+            return None
+        return entry.install or "see its documentation"
 
     def listing(self, kind: Kind, catalogue: Catalogue) -> list[Listing]:
         """List what is installed, pending and broken, in the registry's order, then by name."""

@@ -14,7 +14,7 @@ from forget.dataset import Dataset
 from forget.errors import RequestError, UnknownNameError
 from forget.evaluation.exam import BenchmarkExam, Exam, TaskExam
 from forget.evaluation.sweep import Sweep
-from forget.inference.machine import Device, Dtype, resolve_machine
+from forget.inference.machine import Device, Dtype, Machine, resolve_machine
 from forget.mirror import Mirror
 from forget.plugins import Plugins, load_plugins
 from forget.store.atomic import ensure_writable
@@ -85,11 +85,16 @@ class Session:
         exam.key()
         return exam
 
+    @property
+    def machine(self) -> Machine:
+        """What models are evaluated on."""
+        return resolve_machine(self.device, self.dtype)
+
     def sweep(self, exams: Sequence[Exam]) -> Sweep:
         """Return the sweep of some exams on this session's machine."""
         from forget.evaluation.stock import StockEngine
 
-        engine = StockEngine(resolve_machine(self.device, self.dtype), self.batch_size)
+        engine = StockEngine(self.machine, self.batch_size)
         return Sweep(self.workspace, engine, exams)
 
 

@@ -175,14 +175,14 @@ def test_a_file_where_the_output_folder_should_be(
 def test_a_run_frozen_with_other_settings(
     model: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from forget.run import RunRequest, plan
+    from forget.plan import RunRequest, plan
     from forget.session import open_session
     from forget.store import runfile
 
     request = RunRequest(
         method="gt-sft", model=str(model), benchmarks=("mini_piqa",), overrides={"lr": 1e-3}
     )
-    (run,) = plan(request, open_session(out=out))
+    (run,) = plan(request, open_session(out=out)).runs
     runfile.freeze(run.folder.runfile, run.frozen(), {})
     command = ["run", "--method", "gt-sft", "--model", str(model), "--benchmarks", "mini_piqa"]
     said = refused([*command, "--set", "lr=1e-5"], out, capsys)

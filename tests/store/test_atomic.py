@@ -3,6 +3,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,8 @@ import pytest
 from forget.errors import ForgetError, OutputError, StorageError
 from forget.store import atomic
 from forget.store.atomic import (
+    PARTIAL,
+    _host,
     ensure_writable,
     staged_folder,
     storage_errors,
@@ -150,15 +156,6 @@ def test_a_folder_that_fails_is_left_as_it_was(tmp_path: Path, error: type) -> N
     assert names(tmp_path) == ["final"]
 
 
-def test_what_a_dead_process_left_is_swept_away(tmp_path: Path) -> None:
-    left = tmp_path / f".final{atomic.PARTIAL}-{os.getpid()}"
-    left.mkdir()
-    (left / "junk").write_text("x")
-    with staged_folder(tmp_path / "final") as staging:
-        assert names(staging) == []
-    assert names(tmp_path) == ["final"]
-
-
 def test_a_folder_on_a_full_disk(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="The disk is full"), staged_folder(tmp_path / "final"):
         refuse(errno.ENOSPC)()
@@ -208,3 +205,37 @@ def test_a_folder_that_may_not_be_written(
     assert f"{tmp_path / 'out'} cannot be written" in str(caught.value)
     assert os.strerror(number) in str(caught.value)
     assert caught.value.exit_status == 2
+
+
+def dead_pid() -> int:
+    """Return the number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", "pass"])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize(
+    ("owner", "age_s", "removed"),
+    [
+        (lambda: f"{_host()}-{dead_pid()}", 0, True),
+        (lambda: f"{_host()}-{dead_pid()}-old", 0, True),
+        (lambda: f"{_host()}-{os.getppid()}", 0, False),
+        (lambda: "another.host-1", 3600, False),
+        (lambda: "another.host-1", 25 * 3600, True),
+    ],
+)
+def test_what_a_dead_process_left_is_removed(
+    owner: Callable[[], str], age_s: int, removed: bool, tmp_path: Path
+) -> None:
+    leftover = tmp_path / f".data{PARTIAL}-{owner()}"
+    leftover.mkdir()
+    (leftover / "file").write_text("half")
+    other = tmp_path / f".other{PARTIAL}-{_host()}-{dead_pid()}"
+    other.write_text("of another file")
+    os.utime(leftover, (time.time() - age_s,) * 2)
+    with staged_folder(tmp_path / "data") as staging:
+        (staging / "file").write_text("whole")
+    assert leftover.exists() == (not removed)
+    assert other.exists()
+    write_text(tmp_path / "other", "whole")
+    assert not other.exists()

@@ -9,10 +9,10 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console, RenderableType
 from rich.progress import (
@@ -25,7 +25,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["Screen", "print_json", "print_table", "quiet_libraries"]
+if TYPE_CHECKING:
+    from forget.outlook import Step
+
+__all__ = ["Screen", "print_json", "print_steps", "print_table", "quiet_libraries"]
 
 _ENVIRONMENT = {
     # Threads that wait by spinning cost a busy machine two thirds of its training speed.
@@ -36,6 +39,10 @@ _ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
 }
+
+
+_WORTH_A_LINE_S = 2.0
+"""Where there are no bars, work without countable steps is mentioned if it took longer."""
 
 
 class Screen:
@@ -50,7 +57,9 @@ class Screen:
         started = time.monotonic()
         if not self._console.is_terminal:
             yield lambda steps: None
-            self.note(f"{description}: done in {time.monotonic() - started:.0f} s")
+            seconds = time.monotonic() - started
+            if total is not None or seconds >= _WORTH_A_LINE_S:
+                self.note(f"{description}: done in {seconds:.0f} s")
             return
         with Progress(
             SpinnerColumn(),
@@ -75,6 +84,19 @@ def print_table(table: RenderableType) -> None:
     console = Console()
     # Without a terminal there is no width to respect: a cut table would lose what it says.
     (console if console.is_terminal else Console(width=120)).print(table)
+
+
+def print_steps(title: str, steps: Sequence[Step], caption: str | None = None) -> None:
+    """Print what `--dry-run` found: what is done is dimmed."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left", caption=Text(caption or ""))
+    table.add_column("step")
+    table.add_column("state")
+    for step in steps:
+        table.add_row(Text(step.what), Text(step.state), style="dim" if step.done else "")
+    print_table(table)
 
 
 def print_json(value: Any) -> None:

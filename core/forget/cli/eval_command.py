@@ -24,6 +24,7 @@ Examples:
     "--benchmarks", default="core10", show_default=True, help="Benchmarks and suites, by commas."
 )
 @click.option("--limit", type=int, help="Score only this many items of each benchmark.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done and what is done; no more.")
 @session_options
 @json_option
 def command(
@@ -31,6 +32,7 @@ def command(
     base: str,
     benchmarks: str,
     limit: int | None,
+    dry_run: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -38,17 +40,26 @@ def command(
 
     A folder that holds checkpoint-100, checkpoint-200 ... stands for all of them.
     """
-    from forget.cli.console import print_json, print_table, quiet_libraries
+    from forget.cli.console import print_json, print_steps, print_table, quiet_libraries
     from forget.comparison import compare, find_checkpoints
     from forget.inference.models import find_model
+    from forget.outlook import comparison_outlook
     from forget.report.findings import collect
     from forget.report.plain import findings_as_plain
     from forget.report.terminal import render
 
     session = session_from(**options)
     folders = find_checkpoints(checkpoints)
-    find_model(base, session.catalogue)
+    model = find_model(base, session.catalogue)
     exams = session.exams(names(benchmarks) or (), limit)
+    if dry_run:
+        steps = comparison_outlook(model, folders, exams, session)
+        title = f"{len(folders)} checkpoint(s) against {model.name}"
+        if as_json:
+            print_json({"title": title, "steps": [step._asdict() for step in steps]})
+        else:
+            print_steps(title, steps)
+        return
     for exam in exams:
         exam.check()
     with quiet_libraries(session.workspace.root / "reports" / "eval.log") as screen:

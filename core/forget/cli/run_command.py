@@ -9,7 +9,7 @@ import click
 from forget.cli.options import json_option, names, session_from, session_options
 
 if TYPE_CHECKING:
-    from forget.run import Run
+    from forget.plan import PendingRun, Plan, Run
     from forget.session import Session
 
 _EPILOG = """\b
@@ -45,7 +45,7 @@ def command(
     **options: Any,
 ) -> None:
     """Train by a method, evaluate base and every checkpoint, and say what was forgotten."""
-    from forget.run import RunRequest, plan
+    from forget.plan import RunRequest, plan
     from forget.settings import parse_assignments
 
     if options["method"] is None and options["study"] is None:
@@ -60,33 +60,38 @@ def command(
         **{key: options.pop(key) for key in ("method", "model", "dataset", "limit", "seed")},
     )
     session = session_from(**options)
-    runs = plan(request, session)
+    planned = plan(request, session)
     if dry_run:
-        _show_outlook(runs, session, as_json)
+        _show_outlook(planned, session, as_json)
     else:
-        _carry_out(runs, session, as_json)
+        _carry_out(planned, session, as_json)
 
 
-def _show_outlook(runs: list[Run], session: Session, as_json: bool) -> None:
-    from forget.cli.console import print_json, print_table
-    from forget.run import check_frozen, outlook
+def _show_outlook(planned: Plan, session: Session, as_json: bool) -> None:
+    from forget.cli.console import print_json, print_steps
+    from forget.outlook import outlook
+    from forget.run import check_frozen
 
     found = []
-    for run in runs:
+    for run in planned.runs:
         check_frozen(run)
         found.append((run, outlook(run, session)))
     if as_json:
-        print_json({"runs": [_outlook_as_plain(run, steps) for run, steps in found]})
+        print_json(
+            {
+                "runs": [_outlook_as_plain(run, steps) for run, steps in found],
+                "pending": [waiting._asdict() for waiting in planned.pending],
+            }
+        )
         return
-    from rich.table import Table
-
     for run, steps in found:
-        table = Table(title=run.title, title_justify="left", caption=str(run.folder.path))
-        table.add_column("step")
-        table.add_column("state")
-        for step in steps:
-            table.add_row(step.what, step.state, style="dim" if step.done else "")
-        print_table(table)
+        print_steps(run.title, steps, caption=str(run.folder.path))
+    for waiting in planned.pending:
+        click.echo(_pending_line(waiting))
+
+
+def _pending_line(waiting: PendingRun) -> str:
+    return f"{waiting.title}: pending, waits for {waiting.waits_for}. {waiting.remedy}"
 
 
 def _outlook_as_plain(run: Run, steps: list[Any]) -> dict[str, Any]:
@@ -98,17 +103,19 @@ def _outlook_as_plain(run: Run, steps: list[Any]) -> dict[str, Any]:
     }
 
 
-def _carry_out(runs: list[Run], session: Session, as_json: bool) -> None:
+def _carry_out(planned: Plan, session: Session, as_json: bool) -> None:
     from forget.cli.console import print_json, print_table, quiet_libraries
     from forget.report.findings import collect
     from forget.report.plain import findings_as_plain
     from forget.report.terminal import render
     from forget.run import carry_out, preflight
 
-    for run in runs:
+    for run in planned.runs:
         preflight(run, session)
+    for waiting in planned.pending:
+        click.secho(_pending_line(waiting), fg="yellow", err=True)
     found = []
-    for run in runs:
+    for run in planned.runs:
         with quiet_libraries(run.folder.log) as screen:
             screen.note(f"{run.title}  ->  {run.folder.path}")
             record = carry_out(run, session, screen)

@@ -77,6 +77,7 @@ class BenchmarkExam:
     mirror: Mirror
     limit: int | None
     _tasks: list[BoundTask] | None = None
+    _key: str | None = None
 
     @property
     def name(self) -> str:
@@ -90,17 +91,9 @@ class BenchmarkExam:
 
     def key(self) -> str:
         """See `Exam.key`: task files, documents, limit and lm-eval's version count."""
-        parts = [to_plain(self.benchmark), self.limit, package_version("lm-eval")]
-        for file in self.benchmark.tasks:
-            path = task_folder() / file.path
-            parts.append(path.read_text(encoding="utf-8"))
-            parts += [
-                self.mirror.file_identity(relative, f"lm-eval's {file.name}")
-                for relative in file.mirror.values()
-            ]
-            if not file.mirror:  # generated documents: the generators beside the task are its data
-                parts += [code.read_text(encoding="utf-8") for code in _sources(path)]
-        return f"{self.name}-{_hash(_relocatable(parts))}"
+        if self._key is None:  # asked for by every model of a sweep, and it reads all the data
+            self._key = f"{self.name}-{_hash(self._identity())}"
+        return self._key
 
     def check(self) -> None:
         """See `Exam.check`."""
@@ -140,6 +133,19 @@ class BenchmarkExam:
             start = stop
         return Marked(items, total / len(items), {"required_items": self.benchmark.items})
 
+    def _identity(self) -> list[Any]:
+        parts = [to_plain(self.benchmark), self.limit, package_version("lm-eval")]
+        for file in self.benchmark.tasks:
+            path = task_folder() / file.path
+            parts.append(path.read_text(encoding="utf-8"))
+            parts += [
+                self.mirror.file_identity(relative, f"lm-eval's {file.name}")
+                for relative in file.mirror.values()
+            ]
+            if not file.mirror:  # generated documents: the generators beside the task are its data
+                parts += [code.read_text(encoding="utf-8") for code in _sources(path)]
+        return _relocatable(parts)
+
     def _bound(self) -> list[BoundTask]:
         if self._tasks is None:
             self._tasks = bind(self.benchmark, self.mirror, self.limit)
@@ -154,6 +160,7 @@ class TaskExam:
     mirror: Mirror
     limit: int | None
     _examples: list[Any] | None = None
+    _key: str | None = None
 
     @property
     def name(self) -> str:
@@ -167,8 +174,11 @@ class TaskExam:
 
     def key(self) -> str:
         """See `Exam.key`: the questions as they are asked count, and the limits."""
-        asked = [[e.id, self.dataset.prompt(e), e.answer] for e in self._held_out()]
-        return f"task-{self.dataset.name}-{_hash([asked, self.dataset.max_new_tokens])}"
+        if self._key is None:
+            asked = [[e.id, self.dataset.prompt(e), e.answer] for e in self._held_out()]
+            identity = _hash([asked, self.dataset.max_new_tokens])
+            self._key = f"task-{self.dataset.name}-{identity}"
+        return self._key
 
     def check(self) -> None:
         """See `Exam.check`."""

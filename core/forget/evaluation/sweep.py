@@ -107,7 +107,8 @@ class Sweep:
         running: RunningModel | None = None
         for exam in self.missing(digest):
             if running is None:
-                running = self.engine.load(model)
+                with progress.task(f"{label}: loading the model", None):
+                    running = self.engine.load(model)
             self._evaluate(exam, running, model, digest, label, progress)
         return list(self.results(digest))
 
@@ -133,7 +134,8 @@ class Sweep:
         label: str,
         progress: Progress,
     ) -> None:
-        requests = exam.requests(model)
+        with progress.task(f"{label}: {exam.name}: reading", None):
+            requests = exam.requests(model)
         if not requests:
             raise DataError(f"{exam.name} has no items to score.")
         folder = self.folder(digest, exam)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from forget.completion import Completion, Sampling
-from forget.errors import ModelError
+from forget.errors import ModelError, WorkError
 from forget.inference.loading import Loaded
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def complete(loaded: Loaded, prompts: Sequence[str], sampling: Sampling) -> list
         sampling: How to draw; `samples` must be 1.
 
     Raises:
-        ModelError: A prompt leaves no room in the model's context window.
+        WorkError: A prompt leaves no room in the model's context window.
+        ModelError: The tokenizer has no token to pad with.
     """
     import torch
 
@@ -97,7 +98,7 @@ def _pad_id(tokenizer: Any) -> int:
 def _check_room(model: Any, prompt_tokens: int, sampling: Sampling) -> None:
     window = getattr(model.config, "max_position_embeddings", None)
     if window is not None and prompt_tokens + sampling.max_new_tokens > window:
-        raise ModelError(
+        raise WorkError(
             f"A prompt of {prompt_tokens} tokens and {sampling.max_new_tokens} new ones do not fit "
             f"the model's context window of {window} tokens."
         )

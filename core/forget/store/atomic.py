@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import platform
+import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +27,10 @@ __all__ = [
 ]
 
 PARTIAL = ".partial"
-"""Suffix of what is being written; whatever carries it may be deleted when nobody runs."""
+"""Part of the name of what is being written; whatever has it may be deleted when nobody runs."""
+
+_FORGOTTEN_S = 24 * 3600
+"""Age after which another machine's unfinished write is taken for dead: none takes this long."""
 
 
 @contextmanager
@@ -75,9 +81,10 @@ def ensure_writable(folder: Path) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old content or the new one, never a part."""
-    partial = path.with_name(f".{path.name}{PARTIAL}-{os.getpid()}")
+    partial = _partial(path)
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
         try:
             with partial.open("wb") as file:
                 file.write(content)
@@ -102,11 +109,13 @@ def write_json(path: Path, value: Any) -> None:
 def staged_folder(final: Path) -> Iterator[Path]:
     """Give a folder to fill that takes the name `final` when the block ends well.
 
-    Whatever stood at `final` is replaced; if the block fails, it is left as it was.
+    Whatever stood at `final` is replaced; if the block fails, it is left as it was. What a killed
+    process left of an earlier try is removed.
     """
-    staging = final.with_name(f".{final.name}{PARTIAL}-{os.getpid()}")
+    staging = _partial(final)
     with storage_errors(final):
         shutil.rmtree(staging, ignore_errors=True)
+        _remove_leftovers(final)
         try:
             staging.mkdir(parents=True)
             yield staging
@@ -117,8 +126,44 @@ def staged_folder(final: Path) -> Iterator[Path]:
 
 def _replace_folder(staging: Path, final: Path) -> None:
     """Rename `staging` to `final`; what stood there goes aside first, and is deleted last."""
-    aside = final.with_name(f".{final.name}{PARTIAL}-old-{os.getpid()}")
+    aside = _partial(final, "-old")
     if final.exists():
         final.rename(aside)
     staging.rename(final)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _partial(final: Path, purpose: str = "") -> Path:
+    """Name what this process writes before it becomes `final`: whose it is can be read from it."""
+    return final.with_name(f".{final.name}{PARTIAL}-{_host()}-{os.getpid()}{purpose}")
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9.]", "_", platform.node())
+
+
+def _remove_leftovers(final: Path) -> None:
+    """Remove what dead processes left on the way to `final`."""
+    pattern = re.compile(re.escape(f".{final.name}{PARTIAL}-") + r"(.*)-(\d+)(-old)?$")
+    for path in list(final.parent.iterdir()) if final.parent.is_dir() else ():
+        match = pattern.match(path.name)
+        if match and _is_dead(path, host=match[1], pid=int(match[2])):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _is_dead(path: Path, host: str, pid: int) -> bool:
+    if host == _host():
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:  # it lives, and is somebody else's
+            return False
+        return False
+    try:
+        return time.time() - path.stat().st_mtime > _FORGOTTEN_S
+    except FileNotFoundError:  # its owner has just finished
+        return False

@@ -63,6 +63,11 @@ class RunFolder:
         return self.path / "sweep.json"
 
     @property
+    def lock(self) -> Path:
+        """Held by the process that works on the run."""
+        return self.path / ".lock"
+
+    @property
     def log(self) -> Path:
         """What libraries had to say."""
         return self.path / "run.log"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -70,6 +70,17 @@ def _announce(task: TrainTask, store: CheckpointStore, up_to: int) -> None:
 
 
 def _train(task: TrainTask, schedule: Schedule, store: CheckpointStore, resumed: int) -> None:
+    with task.progress.task("training", schedule.steps) as advance:
+        _fit(task, schedule, store, resumed, advance)
+
+
+def _fit(
+    task: TrainTask,
+    schedule: Schedule,
+    store: CheckpointStore,
+    resumed: int,
+    advance: Callable[[int], None],
+) -> None:
     import torch
     from trl import SFTTrainer
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
@@ -81,7 +92,7 @@ def _train(task: TrainTask, schedule: Schedule, store: CheckpointStore, resumed:
     rows = _encode_all(task, tokenizer)
     order = data_order(schedule, task.seed)
     checkpoint = store.checkpoint(resumed) if resumed else None
-    with quiet(), task.progress.task("training", schedule.steps) as advance:
+    with quiet():
         model = load_student(task.model, task.settings, task.seed, checkpoint)
         session = Session(
             store=store,

@@ -1,0 +1,92 @@
+"""What is done of a run and what is left to do, from what is on disk alone: `--dry-run`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from forget.evaluation.exam import Exam
+from forget.evaluation.sweep import Sweep
+from forget.inference.models import ModelReference
+from forget.inference.weights import model_digest
+from forget.plan import Run
+from forget.session import Session
+from forget.store.layout import RunFolder, checkpoint_name
+from forget.store.manifest import read_manifest
+
+__all__ = ["Step", "comparison_outlook", "outlook"]
+
+
+class Step(NamedTuple):
+    """One line of `--dry-run`."""
+
+    what: str
+    state: str
+    done: bool
+
+
+def outlook(run: Run, session: Session) -> list[Step]:
+    """Say what is done and what is left to do of a run, from what is on disk alone."""
+    steps = [_model_step(run.model), _data_step(run.folder)]
+    published = [s for s in run.folder.steps() if read_manifest(run.folder.checkpoint(s))]
+    steps.append(_training_step(run, published))
+    sweep = session.sweep(run.exams)
+    steps.append(_base_step(run.model, sweep))
+    for step in published:
+        digest = model_digest(run.folder.checkpoint(step), recompute=False)
+        steps.append(_sweep_step(checkpoint_name(step), digest, sweep))
+    if not published:
+        steps.append(Step("evaluate checkpoints", _exam_names(run.exams), done=False))
+    return steps
+
+
+def comparison_outlook(
+    base: ModelReference, checkpoints: Sequence[Path], exams: Sequence[Exam], session: Session
+) -> list[Step]:
+    """Say what is done and what is left to do of a comparison with a base model."""
+    sweep = session.sweep(exams)
+    steps = [_model_step(base), _base_step(base, sweep)]
+    for folder in checkpoints:
+        steps.append(_sweep_step(str(folder), model_digest(folder, recompute=False), sweep))
+    return steps
+
+
+def _base_step(base: ModelReference, sweep: Sweep) -> Step:
+    if base.folder is None:
+        return Step("evaluate base", _exam_names(sweep.exams), done=False)
+    return _sweep_step("base", base.digest(recompute=False), sweep)
+
+
+def _model_step(model: ModelReference) -> Step:
+    if model.folder is not None:
+        return Step(f"model {model.name}", f"is at {model.folder}", done=True)
+    return Step(f"model {model.name}", "to be fetched or converted", done=False)
+
+
+def _data_step(folder: RunFolder) -> Step:
+    manifest = read_manifest(folder.data)
+    if manifest is None:
+        return Step("prepare data", "to do", done=False)
+    return Step("prepare data", f"done, {manifest.details.get('rows')} examples", done=True)
+
+
+def _training_step(run: Run, published: Sequence[int]) -> Step:
+    """The record of the sweep is written when the training has ended."""
+    done = run.folder.sweep.is_file()
+    saved = f"checkpoints at steps {', '.join(map(str, published))}" if published else ""
+    state = saved if done else f"begun, {saved}" if saved else "to do"
+    return Step(f"train by {run.method.record.title}", state, done)
+
+
+def _sweep_step(label: str, digest: str, sweep: Sweep) -> Step:
+    missing = sweep.missing(digest)
+    if not missing:
+        return Step(f"evaluate {label}", "done", done=True)
+    done = len(sweep.exams) - len(missing)
+    names = _exam_names(missing)
+    return Step(f"evaluate {label}", f"{done} of {len(sweep.exams)} done; left: {names}", False)
+
+
+def _exam_names(exams: Sequence[Exam]) -> str:
+    return ", ".join(exam.name for exam in exams)

@@ -1,0 +1,306 @@
+"""The tables of the reference documents say what the code says.
+
+A table that is out of date is mended by pasting the one that the failing test prints.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import attrs
+import click
+import pytest
+from click.testing import CliRunner
+
+from docs.documents import ROOT, Block, blocks, document, headings, source_files, tables
+from forget import errors
+from forget.catalogue import Catalogue, Override, Wheel
+from forget.cli import group
+from forget.convert import type_name
+from forget.evaluation.record import ModelLine, SweepRecord
+from forget.method import TrainingSettings
+from forget.metrics import PairedDifference
+from forget.report.findings import CheckpointFindings, Finding, Findings
+from forget.report.plain import findings_as_plain
+from forget.settings import describe
+
+Row = list[str]
+
+
+def markdown(heading: Row, rows: list[Row]) -> str:
+    """Write a table, to be pasted."""
+    lines = [heading, ["---"] * len(heading), *rows]
+    escaped = [[re.sub(r"([|<])", r"\\\1", cell) for cell in line] for line in lines]
+    text = "\n".join(f"| {' | '.join(line)} |" for line in escaped)
+    return text.replace("|  |", "| |").replace("|  |", "| |") + "\n"
+
+
+def assert_table(found: list[Row], heading: Row, rows: list[Row]) -> None:
+    assert found == [heading, *rows], f"the table should be\n\n{markdown(heading, rows)}"
+
+
+def sections(text: str) -> dict[str, str]:
+    """Split a document at its headings of the second and third level."""
+    parts = re.split(r"^##+ (.*)\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "none" if value is None else str(value)
+
+
+# --- settings
+
+
+def limits(metadata: Any) -> str:
+    low, high = metadata["minimum"], metadata["maximum"]
+    if low is None and high is None:
+        return ""
+    if high is None:
+        return f"at least {low}"
+    return f"at most {high}" if low is None else f"{low} to {high}"
+
+
+def test_the_settings_of_every_method() -> None:
+    metadata = {field.name: field.metadata for field in attrs.fields(TrainingSettings)}
+    rows = [
+        [f"`{info.name}`", info.type, shown(info.default), limits(metadata[info.name]), info.help]
+        for info in describe(TrainingSettings)
+    ]
+    [found] = tables(document("docs/reference-settings.md"))
+    assert_table(found, ["setting", "type", "default", "limits", "meaning"], rows)
+
+
+# --- registry
+
+REGISTRY = sections(document("docs/reference-registry.md"))
+
+
+def default_of(field: attrs.Attribute[Any]) -> str:
+    if field.default is attrs.NOTHING:
+        return "required"
+    default = field.default
+    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+        default = default.factory()
+    if default is None or default in ("", (), {}):
+        return ""
+    return json.dumps(default)
+
+
+def keys_of(record: type) -> list[Row]:
+    """Return key, type and default of every key of a registry record."""
+    hints = get_type_hints(record)
+    return [
+        [f"`{field.name}`", type_name(hints[field.name]), default_of(field)]
+        for field in attrs.fields(record)
+    ]
+
+
+def test_every_section_of_the_registry_is_documented() -> None:
+    documented = [name for title in REGISTRY for name in re.findall(r"\[(\w+)\.NAME\]", title)]
+    assert sorted(documented) == sorted(field.name for field in attrs.fields(Catalogue))
+
+
+def registry_records() -> Iterator[tuple[str, type]]:
+    for section, hint in get_type_hints(Catalogue).items():
+        title = next(title for title in REGISTRY if f"[{section}.NAME]" in title)
+        yield title, get_args(hint)[1]
+    yield "Wheel", Wheel
+    yield "Override", Override
+
+
+@pytest.mark.parametrize(("title", "record"), registry_records())
+def test_every_key_of_the_registry_is_documented(title: str, record: type) -> None:
+    [found] = tables(REGISTRY[title])
+    assert found[0] == ["key", "type", "default", "meaning"]
+    assert [row[:3] for row in found[1:]] == keys_of(record)
+    assert all(row[3] for row in found)
+
+
+# --- command line
+
+CLI = sections(document("docs/reference-cli.md"))
+NO_VALUE = ("--help", "--version")
+
+
+def value_of(parameter: click.Option) -> str:
+    if parameter.is_flag:
+        return ""
+    if isinstance(parameter.type, click.Choice):
+        return ", ".join(parameter.type.choices)
+    named = {click.Path: "path", type(click.INT): "integer"}
+    value = parameter.metavar or named.get(type(parameter.type), "text")
+    return f"{value}, repeatable" if parameter.multiple else value
+
+
+def option_rows(command: click.Command) -> list[Row]:
+    """Return option, value, default and meaning of every option of a command."""
+    context = click.Context(command)
+    rows = []
+    for parameter in command.params:
+        if not isinstance(parameter, click.Option) or parameter.is_eager:
+            continue
+        # What no default can say by itself, the help says in brackets.
+        help_, _, said = (parameter.help or "").partition("  [default: ")
+        help_ = help_.replace(" (repeatable)", "")
+        default = parameter.get_default(context) if parameter.show_default else None
+        shown = "required" if parameter.required else said.rstrip("]")
+        if isinstance(default, str | int):
+            shown = str(default)
+        rows.append([f"`{parameter.opts[0]}`", value_of(parameter), shown, help_])
+    return rows
+
+
+@pytest.mark.parametrize("name", group.list_commands(click.Context(group)))
+def test_every_option_is_documented(name: str) -> None:
+    text = CLI[f"`forget {name}`"]
+    command = group.get_command(click.Context(group), name)
+    assert command is not None
+    [found] = tables(text)
+    assert_table(found, ["option", "value", "default", "meaning"], option_rows(command))
+    context = click.Context(command, info_name=f"forget {name}")
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    assert blocks(text)[0] == Block("text", f"{usage}\n")
+
+
+def test_every_command_is_documented() -> None:
+    commands = {f"`forget {name}`" for name in group.list_commands(click.Context(group))}
+    assert commands <= set(CLI)
+    assert {title for title in CLI if title.startswith("`forget ")} == commands
+
+
+def test_every_environment_variable_is_documented() -> None:
+    code = ROOT / "core"
+    used = set()
+    for path in source_files(".py"):
+        if path.is_relative_to(code):
+            used |= set(re.findall(r"\bFORGET_[A-Z]+\b", path.read_text(encoding="utf-8")))
+    [found] = tables(CLI["Environment variables"])
+    assert {row[0].strip("`") for row in found[1:] if row[0].startswith("`FORGET_")} == used
+
+
+# --- JSON
+
+JSON = document("docs/reference-json.md")
+SHAPES = sections(JSON)
+
+
+def example(title: str) -> Any:
+    [block] = [block for block in blocks(SHAPES[title]) if block.language == "json"]
+    return json.loads(block.text)
+
+
+def shape(value: Any, free: tuple[str, ...] = ()) -> Any:
+    """Return the keys of a JSON value, lists by their first element, `free` tables unopened."""
+    if isinstance(value, dict):
+        return {key: "free" if key in free else shape(item, free) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shape(item, free) for item in value[:1]]
+    return "scalar"
+
+
+def output(*arguments: str) -> Any:
+    result = CliRunner().invoke(group, [*arguments, "--json"], catch_exceptions=False)
+    return json.loads(result.stdout)
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, and an environment that says nothing."""
+    for variable in ("FORGET_DATA", "FORGET_PLUGINS"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_shape_of_list() -> None:
+    found = output("list", "methods")
+    documented = example("`forget list --json`")
+    assert documented[0]["name"] == found[0]["name"]
+    assert documented[1] == found[1]
+    assert shape(documented[0]) == shape(found[0])
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_shape_of_show() -> None:
+    found = output("show", "gt-sft")
+    documented = example("`forget show --json`")
+    assert shape(documented) == shape(found)
+    assert documented["settings"][0] == found["settings"][0]
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_shape_of_a_dry_run() -> None:
+    found = output("run", "--study", "demo", "--dry-run")
+    documented = example("`forget run --dry-run --json`")
+    assert shape(documented, ("settings",)) == shape(found, ("settings",))
+    frozen, wanted = documented["runs"][0]["settings"], found["runs"][0]["settings"]
+    assert frozen.keys() == wanted.keys()
+    assert frozen["method_settings"] == wanted["method_settings"]
+    assert documented["pending"][0] == found["pending"][0]
+
+
+def finding(name: str, **details: float) -> Finding:
+    change = PairedDifference(-0.1, 0.1, 10)
+    return Finding(
+        benchmark=name,
+        metric="acc",
+        score=0.5,
+        base_score=0.6,
+        change=change,
+        details=details,
+        base_details=details,
+    )
+
+
+def test_the_shape_of_a_report() -> None:
+    line = ModelLine(name="base", step=0, digest="d", evaluations={})
+    checkpoint = CheckpointFindings(
+        name="step-000004",
+        step=4,
+        benchmarks=(finding("mini_piqa", required_items=100),),
+        missing=(),
+        task=finding("task:arithmetic", truncation_rate=0.0),
+    )
+    record = SweepRecord(
+        title="t",
+        base_model="m",
+        benchmarks=("mini_piqa",),
+        task="task:arithmetic",
+        base=line,
+        checkpoints=(line,),
+        fingerprint={},
+    )
+    found = findings_as_plain(Findings(record=record, checkpoints=(checkpoint,)))
+    documented = example("`forget run --json`, `forget eval --json`, `forget report --json`")
+    assert shape(documented, ("fingerprint",)) == shape(found, ("fingerprint",))
+
+
+def test_the_exit_statuses() -> None:
+    [found] = tables(SHAPES["Exit status"])
+    documented = {row[0].strip("`") for row in found[1:]}
+    raised = {
+        str(error.exit_status)
+        for error in vars(errors).values()
+        if inspect.isclass(error) and issubclass(error, errors.ForgetError)
+    }
+    assert documented == raised | {"0", "130"}
+
+
+def test_the_helpers() -> None:
+    assert shape({"a": [{"b": 1}, {"c": 2}], "d": {"e": None}}, ("d",)) == {
+        "a": [{"b": "scalar"}],
+        "d": "free",
+    }
+    text = "# A\n\n| a | b |\n|---|---|\n| 1 \\| 2 | |\n\n## `b` [c](d)!\n"
+    assert tables(text) == [[["a", "b"], ["1 | 2", ""]]]
+    assert tables(markdown(["a", "b"], [["1 | 2", ""]])) == tables(text)
+    assert headings(text) == ["a", "b-c"]

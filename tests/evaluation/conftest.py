@@ -1,0 +1,229 @@
+"""lm-eval run by hand beside the project's own way to the same scores, on the same items."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from forget.benchmark import Benchmark
+from forget.evaluation.exam import BenchmarkExam
+from forget.evaluation.items import Item, read_items
+from forget.evaluation.stock import StockEngine
+from forget.evaluation.sweep import Evaluation, Sweep
+from forget.inference.engine import Generate, Request
+from forget.inference.machine import Machine
+from forget.mirror import Mirror
+from forget.progress import Silent
+from forget.store.layout import Workspace
+from forget_benchmarks import core10, mini
+
+MACHINE = Machine(device="cpu", device_name="", dtype="float32")
+BATCH_SIZE = 16
+NEW_TOKENS = 12
+"""Longest text of a generation benchmark here; IFEval's own limit takes minutes."""
+
+SUBJECTS = ("anatomy", "astronomy", "virology")
+
+# What lm-eval's documentation says of local data, by hand: the task's YAML, which of its splits is
+# scored, and the file of the mirror that holds it.
+BY_HAND = {
+    "arc_challenge": ("arc/arc_challenge.yaml", "test", "arc_challenge/test.parquet"),
+    "arc_easy": ("arc/arc_easy.yaml", "test", "arc_easy/test.parquet"),
+    "hellaswag": ("hellaswag/hellaswag.yaml", "validation", "hellaswag/validation.parquet"),
+    "winogrande": ("winogrande/default.yaml", "validation", "winogrande/validation.parquet"),
+    "piqa": ("piqa/piqa.yaml", "validation", "piqa/validation.parquet"),
+    "boolq": ("super_glue/boolq/default.yaml", "validation", "boolq/validation.parquet"),
+    "openbookqa": ("openbookqa/openbookqa.yaml", "test", "openbookqa/test.parquet"),
+    "truthfulqa_mc2": (
+        "truthfulqa/truthfulqa_mc2.yaml",
+        "validation",
+        "truthfulqa_mc/validation.parquet",
+    ),
+    "ifeval": ("ifeval/ifeval.yaml", "test", "ifeval/train.parquet"),
+    **{
+        f"mmlu_{subject}": (
+            f"mmlu/default/mmlu_{subject}.yaml",
+            "test",
+            f"mmlu/subjects/{subject}/test.parquet",
+        )
+        for subject in SUBJECTS
+    },
+}
+
+
+@attrs.define
+class Shortened(BenchmarkExam):
+    """The benchmark itself, except that texts may be `NEW_TOKENS` long at most."""
+
+    def requests(self, tokenizer_folder: Path) -> list[Request]:
+        return [
+            attrs.evolve(request, options={**request.options, "max_gen_toks": NEW_TOKENS})
+            if isinstance(request, Generate)
+            else request
+            for request in BenchmarkExam.requests(self, tokenizer_folder)
+        ]
+
+
+@attrs.frozen
+class Measured:
+    """The same benchmarks scored twice.
+
+    Attributes:
+        counts: Benchmark to task to number of items.
+        stock: What ``lm_eval.simple_evaluate`` returned.
+        evaluations: Benchmark to what the project's sweep found.
+    """
+
+    counts: Mapping[str, Mapping[str, int]]
+    stock: Mapping[str, Any]
+    evaluations: Mapping[str, Evaluation]
+
+    def check(self, name: str) -> list[Item]:
+        """Compare one benchmark item by item, then its score; return the project's items."""
+        ours = self.evaluations[name]
+        items = read_items(ours.items_file)
+        pairs = [
+            (task, sample)
+            for task in self.counts[name]
+            for sample in sorted(self.stock["samples"][task], key=lambda sample: sample["doc_id"])
+        ]
+        assert [(i.task, i.doc_id) for i in items] == [(task, s["doc_id"]) for task, s in pairs]
+        for item, (_, sample) in zip(items, pairs, strict=True):
+            _same(item, sample, ours.metric)
+        total = self.stock["results"][name]
+        assert total["sample_len"] == ours.items == len(items)
+        assert ours.score == pytest.approx(total[f"{ours.metric},none"], rel=1e-5)
+        return items
+
+
+def _same(item: Item, sample: Mapping[str, Any], metric: str) -> None:
+    assert item.prompt == sample["arguments"][0][0]
+    assert item.target == str(sample["target"])
+    assert len(item.response) == len(sample["filtered_resps"])
+    for ours, theirs in zip(item.response, sample["filtered_resps"], strict=True):
+        if isinstance(theirs, str):
+            assert ours == theirs
+        else:  # the log-likelihoods of batches of another shape differ by rounding
+            assert ours == [pytest.approx(theirs[0], rel=1e-5, abs=1e-3), theirs[1]]
+    # IFEval also has metrics of each instruction, lists, which lm-eval averages over instructions.
+    theirs = {n: float(sample[n]) for n in sample["metrics"] if not isinstance(sample[n], list)}
+    assert item.metrics == pytest.approx(theirs, rel=1e-4)
+    assert item.score == item.metrics[metric]
+
+
+@pytest.fixture(scope="session")
+def wide_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with a context window that takes the longest prompts, which it may: rotary."""
+    folder = tmp_path_factory.mktemp("wide") / "model"
+    shutil.copytree(tiny_model, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["max_position_embeddings"] = 4096
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def benchmarks() -> dict[str, Benchmark]:
+    """The benchmarks of core10 and mini by name; MMLU with three of its subjects."""
+    found = {b.name: b for b in (*core10.forget_benchmarks(), *mini.forget_benchmarks())}
+    wanted = {f"mmlu_{subject}" for subject in SUBJECTS}
+    mmlu = found["mmlu"]
+    few = tuple(task for task in mmlu.tasks if task.name in wanted)
+    return found | {"mmlu": attrs.evolve(mmlu, tasks=few)}
+
+
+@pytest.fixture(scope="session")
+def by_hand(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Mapping[str, Any]]:
+    """Run ``lm_eval.simple_evaluate`` as its documentation says, without any of the project."""
+
+    def run(
+        model: Path, counts: Mapping[str, Mapping[str, int]], data: Path | None
+    ) -> Mapping[str, Any]:
+        from lm_eval import simple_evaluate
+        from lm_eval.tasks import TaskManager
+
+        folder = tmp_path_factory.mktemp("tasks")
+        if data is not None:
+            _write_tasks(folder, data)
+        include = [str(folder), str(Path(mini.__file__).parent)]
+        with pytest.MonkeyPatch.context() as patch:
+            if data is not None:
+                patch.setenv("NLTK_DATA", str(data / "nltk_data"))
+            found: Mapping[str, Any] = simple_evaluate(
+                model="hf",
+                model_args={"pretrained": str(model), "dtype": "float32"},
+                tasks=list(counts),
+                num_fewshot=0,
+                batch_size=BATCH_SIZE,
+                device="cpu",
+                samples={
+                    task: list(range(count))
+                    for tasks in counts.values()
+                    for task, count in tasks.items()
+                },
+                log_samples=True,
+                bootstrap_iters=0,
+                gen_kwargs={"max_gen_toks": NEW_TOKENS},
+                task_manager=TaskManager(include_path=include, include_defaults=False),
+            )
+        return found
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def measure(
+    by_hand: Callable[..., Mapping[str, Any]],
+    benchmarks: Mapping[str, Benchmark],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., Measured]:
+    """Score benchmarks on a model by the project, and by lm-eval run by hand."""
+
+    def run(model: Path, counts: Mapping[str, Mapping[str, int]], data: Path | None) -> Measured:
+        exams = [
+            Shortened(benchmarks[name], Mirror(root=data), sum(tasks.values()))
+            for name, tasks in counts.items()
+        ]
+        workspace = Workspace(tmp_path_factory.mktemp("out"))
+        sweep = Sweep(workspace, StockEngine(MACHINE, BATCH_SIZE), exams)
+        ours = sweep.run(model, "0" * 64, "base", Silent())
+        stock = by_hand(model, counts, data)
+        return Measured(counts, stock, {evaluation.exam: evaluation for evaluation in ours})
+
+    return run
+
+
+def _write_tasks(folder: Path, data: Path) -> None:
+    """Write lm-eval's tasks as one points them at local files: YAML that includes theirs."""
+    import lm_eval
+
+    tasks = Path(lm_eval.__file__).parent / "tasks"
+    for name, (path, scored, file) in BY_HAND.items():
+        files = {Path(file).stem: data / file}
+        unset = {"training", "validation", "test"} - {scored}
+        if name.startswith("mmlu"):
+            files["dev"] = data / file.replace("test.parquet", "dev.parquet")
+        lines = [
+            f"include: {tasks / path}",
+            f"task: {name}",
+            "dataset_path: parquet",
+            "dataset_name: null",
+            f"dataset_kwargs: {{data_files: {{{_inline(files)}}}}}",
+            *(f"{split}_split: null" for split in sorted(unset)),
+        ]
+        (folder / f"{name}.yaml").write_text("\n".join(lines))
+    group = (tasks / "mmlu" / "default" / "_mmlu.yaml").read_text()
+    listed = "".join(f"  - mmlu_{subject}\n" for subject in SUBJECTS)
+    head, rest = group.split("task:\n")
+    kept = rest[rest.index("aggregate_metric_list") :]
+    (folder / "_mmlu.yaml").write_text(f"{head}task:\n{listed}{kept}")
+
+
+def _inline(files: Mapping[str, Path]) -> str:
+    return ", ".join(f"{split}: {path}" for split, path in files.items())
