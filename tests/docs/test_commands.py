@@ -50,8 +50,10 @@ def where_and_line(command: Command) -> str:
 
 def parse(words: list[str]) -> click.Context:
     """Parse the words after `forget` by click's own parser; nothing is executed."""
-    outer = group.make_context("forget", list(words))
-    name, command, rest = group.resolve_command(outer, [*outer._protected_args, *outer.args])
+    outer = click.Context(group, info_name="forget")
+    if words[:1] == [] or words[0].startswith("-"):
+        return group.make_context("forget", list(words))
+    name, command, rest = group.resolve_command(outer, list(words))
     assert command is not None
     return command.make_context(name, rest, parent=outer)
 

@@ -17,7 +17,16 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from docs.documents import ROOT, Block, blocks, document, headings, source_files, tables
+from docs.documents import (
+    ROOT,
+    Block,
+    blocks,
+    document,
+    headings,
+    inline_code,
+    source_files,
+    tables,
+)
 from forget import errors
 from forget.catalogue import Catalogue, Override, Wheel
 from forget.cli import group
@@ -25,6 +34,8 @@ from forget.convert import type_name
 from forget.evaluation.record import ModelLine, SweepRecord
 from forget.method import TrainingSettings
 from forget.metrics import PairedDifference
+from forget.outlook import Step
+from forget.plan import PendingRun
 from forget.report.findings import CheckpointFindings, Finding, Findings
 from forget.report.plain import findings_as_plain
 from forget.settings import describe
@@ -116,7 +127,7 @@ def registry_records() -> Iterator[tuple[str, type]]:
     yield "Override", Override
 
 
-@pytest.mark.parametrize(("title", "record"), registry_records())
+@pytest.mark.parametrize(("title", "record"), [*registry_records()])
 def test_every_key_of_the_registry_is_documented(title: str, record: type) -> None:
     [found] = tables(REGISTRY[title])
     assert found[0] == ["key", "type", "default", "meaning"]
@@ -222,11 +233,11 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("alone")
 def test_the_shape_of_list() -> None:
-    found = output("list", "methods")
-    documented = example("`forget list --json`")
-    assert documented[0]["name"] == found[0]["name"]
-    assert documented[1] == found[1]
-    assert shape(documented[0]) == shape(found[0])
+    found = output("list")
+    [documented] = example("`forget list --json`")
+    assert {tuple(line) for line in found} == {tuple(documented)}
+    text = inline_code(SHAPES["`forget list --json`"])
+    assert {line["kind"] for line in found} | {line["status"] for line in found} <= set(text)
 
 
 @pytest.mark.usefixtures("alone")
@@ -234,18 +245,31 @@ def test_the_shape_of_show() -> None:
     found = output("show", "gt-sft")
     documented = example("`forget show --json`")
     assert shape(documented) == shape(found)
-    assert documented["settings"][0] == found["settings"][0]
+    assert documented["settings"] == found["settings"][:1]
+    others = {key for name in ("piqa", "core10") for key in output("show", name)}
+    assert others <= {*inline_code(SHAPES["`forget show --json`"]), *documented}
 
 
 @pytest.mark.usefixtures("alone")
 def test_the_shape_of_a_dry_run() -> None:
-    found = output("run", "--study", "demo", "--dry-run")
+    found = output("run", "--study", "demo", "--method", "gt-sft", "--dry-run")
     documented = example("`forget run --dry-run --json`")
-    assert shape(documented, ("settings",)) == shape(found, ("settings",))
-    frozen, wanted = documented["runs"][0]["settings"], found["runs"][0]["settings"]
+    assert documented.keys() == found.keys()
+    assert shape(documented["runs"], ("settings",)) == shape(found["runs"], ("settings",))
+    frozen, wanted = (plain["runs"][0]["settings"] for plain in (documented, found))
     assert frozen.keys() == wanted.keys()
-    assert frozen["method_settings"] == wanted["method_settings"]
-    assert documented["pending"][0] == found["pending"][0]
+    assert frozen["method_settings"].items() <= wanted["method_settings"].items()
+    assert tuple(documented["pending"][0]) == PendingRun._fields
+
+
+def test_the_shape_of_a_dry_run_of_a_comparison(
+    monkeypatch: pytest.MonkeyPatch, alone: Path
+) -> None:
+    monkeypatch.setattr("forget.comparison.find_checkpoints", list)
+    monkeypatch.setattr("forget.outlook.comparison_outlook", lambda *_: [Step("a", "b", True)])
+    arguments = ("eval", str(alone), "--base", "some/model", "--benchmarks", "mini_piqa")
+    found = output(*arguments, "--dry-run")
+    assert shape(example("`forget eval --dry-run --json`")) == shape(found)
 
 
 def finding(name: str, **details: float) -> Finding:

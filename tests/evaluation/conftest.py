@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from forget.benchmark import Benchmark
+from forget.benchmark import Benchmark, TaskFile
 from forget.evaluation.exam import BenchmarkExam
 from forget.evaluation.items import Item, read_items
 from forget.evaluation.stock import StockEngine
@@ -118,10 +118,10 @@ def _same(item: Item, sample: Mapping[str, Any], metric: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def wide_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model with a context window that takes the longest prompts, which it may: rotary."""
+def wide_model(lively_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lively model with a context window for the longest prompts (its positions are rotary)."""
     folder = tmp_path_factory.mktemp("wide") / "model"
-    shutil.copytree(tiny_model, folder)
+    shutil.copytree(lively_model, folder)
     config = json.loads((folder / "config.json").read_text())
     config["max_position_embeddings"] = 4096
     (folder / "config.json").write_text(json.dumps(config))
@@ -136,6 +136,49 @@ def benchmarks() -> dict[str, Benchmark]:
     mmlu = found["mmlu"]
     few = tuple(task for task in mmlu.tasks if task.name in wanted)
     return found | {"mmlu": attrs.evolve(mmlu, tasks=few)}
+
+
+@pytest.fixture
+def make_benchmark(tmp_path: Path) -> Callable[..., tuple[Benchmark, Mirror]]:
+    """Write lm-eval tasks of some sizes and a mirror with their documents; choice 0 is right.
+
+    Further keywords are keys of the task files.
+    """
+
+    def make(sizes: Mapping[str, int], **changes: Any) -> tuple[Benchmark, Mirror]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        data = tmp_path / "data"
+        for name, size in sizes.items():
+            task = {
+                "task": name,
+                "dataset_path": f"somebody/{name}",
+                "test_split": "test",
+                "output_type": "multiple_choice",
+                "doc_to_text": "{{question}}",
+                "doc_to_choice": ["yes", "no"],
+                "doc_to_target": "answer",
+                "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
+                **changes,
+            }
+            (tmp_path / f"{name}.yaml").write_text(json.dumps(task))  # JSON is YAML
+            (data / name).mkdir(parents=True)
+            questions = [f"Is {number} in {name}?" for number in range(size)]
+            rows = pa.table({"question": questions, "answer": [0] * size})
+            pq.write_table(rows, data / name / "test.parquet")
+        tasks = tuple(
+            TaskFile(
+                name=name, path=tmp_path / f"{name}.yaml", mirror={"test": f"{name}/test.parquet"}
+            )
+            for name in sizes
+        )
+        benchmark = Benchmark(
+            name="made", title="M", summary="s", tasks=tasks, metric="acc", chance=0.5, items=9
+        )
+        return benchmark, Mirror(root=data)
+
+    return make
 
 
 @pytest.fixture(scope="session")

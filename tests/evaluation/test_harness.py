@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from forget.benchmark import Benchmark, TaskFile
+from forget.errors import DataError, WorkError
+from forget.evaluation.harness import bind, task_folder
+from forget.inference.engine import Generate, Score
+from forget.mirror import Mirror
+
+Make = Callable[..., tuple[Benchmark, Mirror]]
 
 CORE10 = {
     "arc_challenge": {"arc_challenge": 5},
@@ -55,3 +65,146 @@ def test_core10_is_scored_as_lm_eval_scores_it(core10: Any, name: str) -> None:
 @pytest.mark.parametrize("name", MINI)
 def test_mini_is_scored_as_lm_eval_scores_it(mini: Any, name: str) -> None:
     mini.check(name)
+
+
+# --- tasks
+
+
+def test_requests_are_lm_evals(make_benchmark: Make) -> None:
+    benchmark, mirror = make_benchmark({"made": 2})
+    (task,) = bind(benchmark, mirror, None)
+    assert task.name == "made"
+    assert task.requests() == [
+        Score("Is 0 in made?", " yes"),
+        Score("Is 0 in made?", " no"),
+        Score("Is 1 in made?", " yes"),
+        Score("Is 1 in made?", " no"),
+    ]
+
+
+def test_generation_carries_the_tasks_options(benchmarks: dict[str, Benchmark]) -> None:
+    (task,) = bind(benchmarks["mini_ifeval"], Mirror(), 2)
+    options = {"until": [], "do_sample": False, "temperature": 0.0, "max_gen_toks": 32}
+    assert [(type(r), r.options) for r in task.requests()] == [(Generate, options)] * 2
+
+
+def test_examples_of_the_task_file_are_not_shown(make_benchmark: Make) -> None:
+    benchmark, mirror = make_benchmark({"made": 3}, num_fewshot=2, fewshot_split="test")
+    (task,) = bind(benchmark, mirror, 1)
+    assert task.requests()[0] == Score("Is 0 in made?", " yes")
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        (None, {"a": 5, "b": 5, "c": 5}),
+        (1, {"c": 1}),
+        (2, {"b": 1, "c": 1}),
+        (7, {"a": 2, "b": 2, "c": 3}),
+        (9, {"a": 3, "b": 3, "c": 3}),
+        (100, {"a": 5, "b": 5, "c": 5}),
+    ],
+)
+def test_a_limit_is_spread_over_the_tasks(
+    make_benchmark: Make, limit: int | None, expected: dict[str, int]
+) -> None:
+    benchmark, mirror = make_benchmark({"a": 5, "b": 5, "c": 5})
+    found = {task.name: len(task.requests()) // 2 for task in bind(benchmark, mirror, limit)}
+    assert found == expected
+
+
+def test_documents_have_digests_that_pair_them(make_benchmark: Make) -> None:
+    benchmark, mirror = make_benchmark({"made": 4})
+
+    def digests(limit: int | None) -> list[str]:
+        (task,) = bind(benchmark, mirror, limit)
+        answers = [[-1.0, True]] * len(task.requests())
+        return [document.doc_hash for document in task.score(answers)]
+
+    assert len(set(digests(None))) == 4
+    assert digests(2) == digests(None)[:2]
+
+
+def test_scoring_again_gives_the_same(make_benchmark: Make) -> None:
+    benchmark, mirror = make_benchmark({"made": 2})
+    (task,) = bind(benchmark, mirror, None)
+    right, wrong = [[-1.0, True], [-2.0, False]], [[-2.0, False], [-1.0, True]]
+    first = [d.metrics["acc"] for d in task.score([*right, *wrong])]
+    task.score([*wrong, *wrong])
+    assert [d.metrics["acc"] for d in task.score([*right, *wrong])] == first == [1.0, 0.0]
+
+
+# --- tasks that cannot be had
+
+
+def test_a_split_that_is_not_there(make_benchmark: Make) -> None:
+    benchmark, mirror = make_benchmark({"made": 2}, test_split="train")
+    with pytest.raises(DataError, match="'made' could not be loaded from the data mirror"):
+        bind(benchmark, mirror, None)
+
+
+def test_a_task_file_that_is_no_yaml(make_benchmark: Make) -> None:
+    benchmark, mirror = make_benchmark({"made": 2})
+    benchmark.tasks[0].path.write_text("task: [")
+    with pytest.raises(DataError, match="'made' could not be loaded") as caught:
+        bind(benchmark, mirror, None)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_the_mirror_lacks(make_benchmark: Make) -> None:
+    benchmark, mirror = make_benchmark({"made": 2})
+    assert mirror.root is not None
+    (mirror.root / "made" / "test.parquet").unlink()
+    with pytest.raises(DataError, match=r"made is missing: there is no file .*test\.parquet"):
+        bind(benchmark, mirror, None)
+
+
+def test_a_generator_that_fails_is_named(tmp_path: Path) -> None:
+    (tmp_path / "made.yaml").write_text(
+        "task: made\ncustom_dataset: !function broken.dataset\ntest_split: test\n"
+    )
+    (tmp_path / "broken.py").write_text("def dataset(**_):\n    raise KeyError('colour')\n")
+    benchmark = Benchmark(
+        name="made",
+        title="M",
+        summary="s",
+        tasks=(TaskFile(name="made", path=tmp_path / "made.yaml"),),
+        metric="acc",
+        chance=0.5,
+        items=2,
+    )
+    with pytest.raises(DataError, match=r"'made' could not be loaded from made\.yaml.*colour"):
+        bind(benchmark, Mirror(), None)
+
+
+def test_a_kind_of_request_that_no_engine_answers(make_benchmark: Make) -> None:
+    benchmark, mirror = make_benchmark(
+        {"made": 2}, output_type="loglikelihood_rolling", metric_list=[{"metric": "perplexity"}]
+    )
+    (task,) = bind(benchmark, mirror, None)
+    with pytest.raises(WorkError, match="'made' asks for 'loglikelihood_rolling'"):
+        task.requests()
+
+
+def test_the_task_folder_is_found_without_lm_eval() -> None:
+    code = (
+        "import sys, forget.evaluation.harness as h\n"
+        "print(h.task_folder() / 'piqa' / 'piqa.yaml')\n"
+        "assert 'lm_eval' not in sys.modules"
+    )
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert Path(said.stdout.strip()).is_file()
+
+
+@pytest.mark.parametrize("name", ["core10", "mini"])
+def test_task_files_and_splits_are_there(name: str, data_root: Path) -> None:
+    """Every benchmark that ships can be bound: its task files and data exist."""
+    import forget_benchmarks.core10
+    import forget_benchmarks.mini
+
+    plugin = getattr(forget_benchmarks, name)
+    for benchmark in plugin.forget_benchmarks():
+        for task in benchmark.tasks:
+            assert (task_folder() / task.path).is_file(), task
+            for file in task.mirror.values():
+                assert (data_root / file).is_file(), task

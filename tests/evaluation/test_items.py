@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import attrs
+import pytest
+
+from forget.evaluation.items import Item, read_items, read_scores, write_items
+
+ITEM = Item(
+    task="mmlu_anatomy",
+    doc_id=7,
+    doc_hash="0123456789abcdef",
+    score=1.0,
+    metrics={"acc": 1.0, "acc_norm": 0.0},
+    prompt="Where is it?\nAnswer:",
+    target="2",
+    response=[[-1.25, True], [-3.5, False]],
+)
+
+ITEMS = [
+    ITEM,
+    attrs.evolve(
+        ITEM, doc_id=8, score=0.1 + 0.2, response=[[-1e-300, True], [-12345.678901, False]]
+    ),
+    attrs.evolve(ITEM, task="task:gsm8k", prompt="", response=["größer\n\0 “als” 😀", "no answer"]),
+    attrs.evolve(ITEM, doc_hash="f" * 16, metrics={}, response=[]),
+]
+
+
+@pytest.mark.parametrize("items", [ITEMS[:1], ITEMS, ITEMS[::-1]])
+def test_items_come_back_as_they_were_and_in_order(tmp_path: Path, items: list[Item]) -> None:
+    write_items(tmp_path / "items.parquet", items)
+    assert read_items(tmp_path / "items.parquet") == items
+
+
+def test_the_same_items_are_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_items(tmp_path / name, ITEMS)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_scores_by_task_document_and_place(tmp_path: Path) -> None:
+    write_items(tmp_path / "items.parquet", ITEMS)
+    assert read_scores(tmp_path / "items.parquet") == {
+        ("mmlu_anatomy", "0123456789abcdef", 7): 1.0,
+        ("mmlu_anatomy", "0123456789abcdef", 8): 0.1 + 0.2,
+        ("task:gsm8k", "0123456789abcdef", 7): 1.0,
+        ("mmlu_anatomy", "f" * 16, 7): 1.0,
+    }
+
+
+def test_other_tools_read_the_columns(tmp_path: Path) -> None:
+    import pandas as pd
+
+    write_items(tmp_path / "items.parquet", ITEMS)
+    table = pd.read_parquet(tmp_path / "items.parquet")
+    assert list(table.columns) == [field.name for field in attrs.fields(Item)]
+    assert table["score"].tolist() == [item.score for item in ITEMS]
+    assert json.loads(table["response"][2]) == ITEMS[2].response
