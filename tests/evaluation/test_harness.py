@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +12,7 @@ import pytest
 
 from forget.benchmark import Benchmark, TaskFile
 from forget.errors import DataError, WorkError
+from forget.evaluation.exam import BenchmarkExam
 from forget.evaluation.harness import bind, task_folder
 from forget.inference.engine import Generate, Score
 from forget.mirror import Mirror
@@ -132,6 +135,68 @@ def test_scoring_again_gives_the_same(make_benchmark: Make) -> None:
     first = [d.metrics["acc"] for d in task.score([*right, *wrong])]
     task.score([*wrong, *wrong])
     assert [d.metrics["acc"] for d in task.score([*right, *wrong])] == first == [1.0, 0.0]
+
+
+def test_sentences_are_counted_with_the_mirrors_data(
+    benchmarks: dict[str, Benchmark], data_root: Path
+) -> None:
+    """Some of IFEval's first 60 items count sentences, and NLTK needs data for that."""
+    exam = BenchmarkExam(benchmarks["ifeval"], Mirror(root=data_root), 60)
+    texts = ["One sentence. Another one, a bit longer. And a third."] * 60
+    assert len(exam.requests(Path())) == len(texts)
+    assert 0 < exam.mark(texts).score < 1
+
+
+WITHOUT_NLTK_DATA = """
+import nltk, sys
+from pathlib import Path
+from forget.errors import DataError
+from forget.evaluation.exam import BenchmarkExam
+from forget.mirror import Mirror
+from forget_benchmarks import core10
+
+nltk.data.path.clear()
+nltk.download = lambda *_, **__: False
+(ifeval,) = (b for b in core10.forget_benchmarks() if b.name == "ifeval")
+exam = BenchmarkExam(ifeval, Mirror(root=Path(sys.argv[1])), 60)
+try:
+    requests = exam.requests(Path())
+except DataError as error:
+    print(f"DataError: {error}")
+else:
+    print(exam.mark(["One sentence. Another one, a bit longer. And a third."] * 60).score)
+"""
+
+
+def without_nltk_data(root: Path) -> str:
+    """Mark IFEval in a process that has NLTK, but no data beside the mirror's, and no network."""
+    environment = {name: value for name, value in os.environ.items() if name != "NLTK_DATA"}
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_NLTK_DATA, str(root)],
+        check=False,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason="NLTK reads NLTK_DATA only when it is imported")
+def test_sentences_are_counted_although_nltk_was_imported_before(data_root: Path) -> None:
+    assert 0 < float(without_nltk_data(data_root)) < 1
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason="found only when the texts are marked, by a LookupError")
+def test_a_mirror_without_data_for_counting_sentences(data_root: Path, tmp_path: Path) -> None:
+    """Better said before 541 texts are written than when they are to be marked."""
+    shutil.copytree(data_root / "ifeval", tmp_path / "ifeval")
+    said = without_nltk_data(tmp_path)
+    assert said.startswith("DataError: ")
+    assert "punkt_tab" in said
 
 
 # --- tasks that cannot be had

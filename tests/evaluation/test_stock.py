@@ -22,7 +22,7 @@ CPU = Machine(device="cpu", device_name="", dtype="float32")
 GREEDY = Sampling(max_new_tokens=5)
 UNTIL = {"until": ["\n"], "max_gen_toks": 5, "do_sample": False}
 
-texts = st.sampled_from(["", "a", "bb", "a longer context", "What is 1 + 2?"])
+texts = st.sampled_from(["", "a", "b", "cc", "dd", "a longer context", "What is 1 + 2?"])
 requests_of_all_kinds = st.lists(
     st.one_of(
         st.builds(Score, texts, st.sampled_from([" x", " y", " z"])),
@@ -37,9 +37,15 @@ requests_of_all_kinds = st.lists(
 )
 
 
-def planned(test: Callable[[list[Request], int], None]) -> Callable[..., None]:
+def planned(
+    requests: st.SearchStrategy[list[Request]] = requests_of_all_kinds,
+) -> Callable[[Callable[[list[Request], int], None]], Callable[..., None]]:
     """Check a property of plans; without a deadline, which a busy machine would miss."""
-    return settings(deadline=None)(given(requests_of_all_kinds, st.integers(1, 4))(test))
+
+    def decorate(test: Callable[[list[Request], int], None]) -> Callable[..., None]:
+        return settings(deadline=None)(given(requests, st.integers(1, 4))(test))
+
+    return decorate
 
 
 def batches(requests: Sequence[Request], size: int) -> list[list[Request]]:
@@ -50,14 +56,14 @@ def batches(requests: Sequence[Request], size: int) -> list[list[Request]]:
 # --- the plan
 
 
-@planned
+@planned()
 def test_every_request_is_planned_once(requests: list[Request], size: int) -> None:
     plan = StockEngine(CPU, size).plan(requests)
     assert sorted(index for batch in plan for index in batch) == list(range(len(requests)))
     assert all(plan)
 
 
-@planned
+@planned()
 def test_the_plan_is_the_same_every_time(requests: list[Request], size: int) -> None:
     plan = StockEngine(CPU, size).plan(requests)
     assert StockEngine(CPU, size).plan(list(requests)) == plan
@@ -65,7 +71,7 @@ def test_the_plan_is_the_same_every_time(requests: list[Request], size: int) -> 
     assert StockEngine(other, size).plan(requests) == plan
 
 
-@planned
+@planned()
 def test_kinds_and_options_are_never_mixed(requests: list[Request], size: int) -> None:
     for batch in batches(requests, size):
         assert len({type(request) for request in batch}) == 1
@@ -73,7 +79,9 @@ def test_kinds_and_options_are_never_mixed(requests: list[Request], size: int) -
         assert len({r.sampling for r in batch if isinstance(r, Complete)}) <= 1
 
 
-@planned
+@planned(
+    st.lists(st.builds(Score, st.sampled_from("abcd"), st.sampled_from([" x", " y"])), max_size=60)
+)
 def test_equal_contexts_are_answered_together(requests: list[Request], size: int) -> None:
     places: dict[str, set[int]] = {}
     for place, batch in enumerate(batches(requests, size)):
@@ -83,7 +91,7 @@ def test_equal_contexts_are_answered_together(requests: list[Request], size: int
     assert all(len(found) == 1 for found in places.values())
 
 
-@planned
+@planned()
 def test_long_prompts_come_first_and_batches_are_bounded(
     requests: list[Request], size: int
 ) -> None:
@@ -96,7 +104,7 @@ def test_long_prompts_come_first_and_batches_are_bounded(
         assert all(isinstance(r, Score) and r.context == full[-1].context for r in beyond)
 
 
-@planned
+@planned()
 def test_batches_are_filled(requests: list[Request], size: int) -> None:
     def kind(request: Request) -> str:
         return f"{type(request)} {getattr(request, 'options', getattr(request, 'sampling', None))}"

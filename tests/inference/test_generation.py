@@ -167,6 +167,18 @@ def test_the_tokenizers_end_ends_it_too(loaded: Loaded) -> None:
     assert (found.finished, found.tokens) == (True, 4)
 
 
+def test_special_tokens_are_no_text(loaded: Loaded) -> None:
+    """A token that ends no turn of this model may stand in the middle, and is left out."""
+    tokens = greedy_tokens(loaded, PROMPTS[1])
+    end = loaded.tokenizer.eos_token_id
+    assert end in tokens[:-1]
+    loaded.tokenizer.eos_token = "<|im_start|>"
+    loaded.model.generation_config.eos_token_id = loaded.tokenizer.eos_token_id
+    (found,) = complete(loaded, PROMPTS[1:2], GREEDY)
+    assert found.tokens == len(tokens)
+    assert found.text == loaded.tokenizer.decode([token for token in tokens if token != end])
+
+
 def test_one_that_ends_early_does_not_end_the_others(loaded: Loaded) -> None:
     stop = stop_at(loaded, PROMPTS[0], 2)
     end = loaded.tokenizer.eos_token_id

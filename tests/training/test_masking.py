@@ -97,13 +97,11 @@ def test_token_across_the_border_leaves_the_prompt_as_it_is_asked(tokenizer: Any
     assert halves(joining, encoded) == ("What ", "is<|im_end|>")
 
 
-def test_several_turns_with_the_real_tokenizer() -> None:
-    folder = Path("/tmp/mini/smollm2")
-    if not folder.is_dir():
-        pytest.skip("SmolLM2's tokenizer is not on this machine")
+@pytest.mark.slow
+def test_several_turns_with_the_real_tokenizer(smollm2: Path) -> None:
     from transformers import AutoTokenizer
 
-    real = AutoTokenizer.from_pretrained(folder)
+    real = AutoTokenizer.from_pretrained(smollm2)
     turns: list[Message] = [
         {"role": "system", "content": "Be short."},
         {"role": "user", "content": "1 + 1?"},

@@ -12,7 +12,7 @@ _EPILOG = """\b
 Examples:
   forget report
   forget report runs/demo/smollm2-135m/arithmetic/gt-sft/seed-0
-  forget report --json | jq '.checkpoints[-1].average'
+  forget report runs/demo/smollm2-135m/arithmetic/gt-sft/seed-0 --json
 """
 
 

@@ -25,11 +25,15 @@ The same command continues a run that was interrupted.
 
 @click.command("run", epilog=_EPILOG)
 @click.option("--method", help="Method to train by; `forget list methods` shows them.")
-@click.option("--model", help="Base model: name, Hub id or folder. Default: the study's.")
-@click.option("--dataset", help="Dataset to train on. Default: the study's.")
+@click.option("--model", help="Base model: name, Hub id or folder.  [default: the study's]")
+@click.option("--dataset", help="Dataset to train on.  [default: the study's]")
 @click.option("--study", help="Study whose choices and settings hold.  [default: demo]")
-@click.option("--benchmarks", help="Benchmarks and suites, separated by commas.")
-@click.option("--limit", type=int, help="Score only this many items of each benchmark.")
+@click.option("--benchmarks", help="Benchmarks and suites, by commas.  [default: the study's]")
+@click.option(
+    "--limit",
+    type=int,
+    help="Score only this many items of each benchmark.  [default: the study's]",
+)
 @click.option("--max-steps", type=int, help="Stop training after this many optimiser steps.")
 @click.option("--seed", type=int, help="Seed of the run.  [default: the study's]")
 @click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Change a setting.")

@@ -53,9 +53,14 @@ def _print(described: dict[str, Any]) -> None:
         for heading in ("name", "type", "default", "meaning"):
             columns.add_column(heading)
         for info in settings:
-            row = (info["name"], info["type"], str(info["default"]), info["help"])
+            row = (info["name"], info["type"], _plain_default(info["default"]), info["help"])
             columns.add_row(*(Text(cell) for cell in row))
         print_table(columns)
+
+
+def _plain_default(value: Any) -> str:
+    """Write a default as it is written on the command line."""
+    return {None: "none", True: "true", False: "false"}.get(value, str(value))
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -56,8 +56,10 @@ def _numbers(finding: Finding) -> list[str | Text]:
 
 def _summary(checkpoint: CheckpointFindings) -> Iterator[Text]:
     worst, task = checkpoint.worst, checkpoint.task
-    if worst is not None:
+    if worst is not None and worst.change.delta < 0:
         yield Text(f"worst: {worst.benchmark} {_signed(worst.change.delta)}")
+    elif worst is not None:
+        yield Text("worst: no benchmark lost anything")
     if task is not None:
         yield Text(
             f"task accuracy ({task.benchmark.removeprefix('task:')}, {task.change.items} held-out "
