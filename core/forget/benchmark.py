@@ -40,6 +40,7 @@ class Benchmark:
         chance: Expected score of a model that knows nothing.
         items: The number of items it must have.
         kind: Whether the model scores given texts or writes its own.
+        nltk: Paths of the NLTK data that its metric needs (``tokenizers/punkt_tab``).
     """
 
     name: str
@@ -50,3 +51,4 @@ class Benchmark:
     chance: float
     items: int
     kind: Literal["loglikelihood", "generation"] = "loglikelihood"
+    nltk: tuple[str, ...] = ()

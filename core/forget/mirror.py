@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -80,6 +81,29 @@ class Mirror:
             return None
         return self.root / "nltk_data"
 
+    def check_nltk(self, needed: Sequence[str], what: str) -> None:
+        """Check that a machine without a network has the NLTK data that a metric needs.
+
+        Without a mirror nothing is checked: NLTK fetches what is missing.
+
+        Args:
+            needed: Paths below an NLTK data folder: ``tokenizers/punkt_tab``.
+            what: Who needs them, for the message.
+
+        Raises:
+            DataError: Neither the mirror nor the usual folders have one of them.
+        """
+        if self.root is None:
+            return
+        folders = [*([self.nltk_data] if self.nltk_data else []), *_nltk_folders()]
+        for path in needed:
+            if not any((f / path).exists() or (f / f"{path}.zip").exists() for f in folders):
+                raise DataError(
+                    f"{what} needs NLTK's {Path(path).name}, and neither {self.root / 'nltk_data'} "
+                    f"nor NLTK's usual folders have {path}. Copy it there from a machine with a "
+                    f"network: python -m nltk.downloader -d nltk_data {Path(path).name}"
+                )
+
     def identity(self, source: Source, split: str) -> str:
         """Return what tells two versions of a split apart.
 
@@ -125,6 +149,19 @@ class Mirror:
             f"The data mirror has no split {split!r} in {folder} (Hugging Face: {source.hub}). "
             f"It has {_listing(folder)}. {FETCH_HINT}"
         )
+
+
+def _nltk_folders() -> list[Path]:
+    """List where NLTK looks on POSIX systems (``nltk.data.path``), without importing it."""
+    named = os.environ.get("NLTK_DATA", "").split(os.pathsep)
+    prefix = Path(sys.prefix)
+    return [
+        *(Path(folder) for folder in named if folder),
+        Path.home() / "nltk_data",
+        *(prefix / below / "nltk_data" for below in ("", "share", "lib")),
+        *(Path(system) / "nltk_data" for system in ("/usr/share", "/usr/local/share")),
+        *(Path(system) / "nltk_data" for system in ("/usr/lib", "/usr/local/lib")),
+    ]
 
 
 def _digest(path: Path) -> str:

@@ -110,18 +110,9 @@ def _begin_texts_with(tokenizer: Any, token: str) -> None:
     [
         {"do_sample": True, "temperature": 5.0},
         {"top_k": 3, "top_p": 0.5, "do_sample": True},
-        pytest.param(
-            {"repetition_penalty": 3.0},
-            marks=pytest.mark.xfail(strict=True, reason="the model's own penalty is applied"),
-        ),
-        pytest.param(
-            {"no_repeat_ngram_size": 1},
-            marks=pytest.mark.xfail(strict=True, reason="the model's own restriction is applied"),
-        ),
-        pytest.param(
-            {"num_beams": 4},
-            marks=pytest.mark.xfail(strict=True, reason="the model's own beams are searched"),
-        ),
+        {"repetition_penalty": 3.0},
+        {"no_repeat_ngram_size": 1},
+        {"num_beams": 4},
     ],
     ids=lambda setting: next(iter(setting)),
 )

@@ -14,7 +14,7 @@ from forget.benchmark import Benchmark
 from forget.completion import Completion, Sampling
 from forget.convert import to_plain
 from forget.dataset import Dataset
-from forget.evaluation.harness import BoundTask, bind, task_folder
+from forget.evaluation.harness import BoundTask, bind, task_sources
 from forget.evaluation.items import Item
 from forget.inference.chat import render_prompt
 from forget.inference.engine import Complete, Request
@@ -102,6 +102,7 @@ class BenchmarkExam:
                 what = f"lm-eval's {file.name}"
                 for relative in file.mirror.values():
                     check_parquet(self.mirror.file(relative, what), what)
+        self.mirror.check_nltk(self.benchmark.nltk, self.name)
 
     def requests(self, tokenizer_folder: Path) -> list[Request]:
         """See `Exam.requests`; the tokenizer does not matter: prompts are plain text."""
@@ -136,14 +137,11 @@ class BenchmarkExam:
     def _identity(self) -> list[Any]:
         parts = [to_plain(self.benchmark), self.limit, package_version("lm-eval")]
         for file in self.benchmark.tasks:
-            path = task_folder() / file.path
-            parts.append(path.read_text(encoding="utf-8"))
+            parts += [source.read_text(encoding="utf-8") for source in task_sources(file.path)]
             parts += [
                 self.mirror.file_identity(relative, f"lm-eval's {file.name}")
                 for relative in file.mirror.values()
             ]
-            if not file.mirror:  # generated documents: the generators beside the task are its data
-                parts += [code.read_text(encoding="utf-8") for code in _sources(path)]
         return _relocatable(parts)
 
     def _bound(self) -> list[BoundTask]:
@@ -238,10 +236,6 @@ def _by_document(task: BoundTask, responses: Sequence[Any]) -> list[list[Any]]:
     for instance, response in zip(task.task.instances, responses, strict=True):
         grouped.setdefault(instance.doc_id, []).append(response)
     return list(grouped.values())
-
-
-def _sources(task_file: Path) -> list[Path]:
-    return sorted(task_file.parent.glob("*.py"))
 
 
 def _relocatable(parts: list[Any]) -> list[Any]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,9 @@ from forget.errors import DataError, WorkError
 from forget.inference.engine import Generate, Request, Score
 from forget.mirror import Mirror
 
-__all__ = ["BoundTask", "ScoredDocument", "bind", "hf_model", "task_folder"]
+__all__ = ["BoundTask", "ScoredDocument", "bind", "hf_model", "task_folder", "task_sources"]
 
+_INCLUDED = re.compile(r"^include:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 _SPLITS = ("training_split", "validation_split", "test_split", "fewshot_split")
 
 
@@ -104,6 +107,26 @@ def task_folder() -> Path:
     return Path(spec.origin).parent / "tasks"
 
 
+def task_sources(task_file: Path) -> list[Path]:
+    """List the files that make a task: its YAML, what that includes, and the code it names.
+
+    Args:
+        task_file: The YAML file: absolute, or relative to lm-eval's own folder.
+    """
+    pending, found = [task_folder() / task_file], dict[Path, None]()
+    while pending:
+        path = pending.pop()
+        if path in found or not path.is_file():
+            continue
+        found[path] = None
+        text = path.read_text(encoding="utf-8") if path.suffix != ".py" else ""
+        pending += [path.parent / name for name in _INCLUDED.findall(text)]
+        # Code may import its neighbours: all of them count.
+        if "!function" in text:
+            pending += sorted(path.parent.glob("*.py"))
+    return list(found)
+
+
 def bind(benchmark: Benchmark, mirror: Mirror, limit: int | None) -> list[BoundTask]:
     """Build the lm-eval tasks of a benchmark and their requests.
 
@@ -138,8 +161,7 @@ def _quotas(limit: int | None, tasks: int) -> list[int | None]:
 
 
 def _build(file: TaskFile, mirror: Mirror, limit: int | None) -> BoundTask:
-    if mirror.nltk_data is not None:  # lm-eval's IFEval loads it when its task file is read
-        os.environ["NLTK_DATA"] = str(mirror.nltk_data)
+    _show_nltk(mirror)
     from lm_eval.api.task import ConfigurableTask
     from lm_eval.tasks._yaml_loader import load_yaml
 
@@ -159,16 +181,32 @@ def _build(file: TaskFile, mirror: Mirror, limit: int | None) -> BoundTask:
     return BoundTask(file.name, task)
 
 
+def _show_nltk(mirror: Mirror) -> None:
+    """Let NLTK find the mirror's data: lm-eval's IFEval looks for it when its task file is read."""
+    if mirror.nltk_data is None:
+        return
+    folder = str(mirror.nltk_data)
+    os.environ["NLTK_DATA"] = folder
+    if "nltk" in sys.modules:  # it has read the variable already
+        paths = sys.modules["nltk"].data.path
+        if folder not in paths:
+            paths.insert(0, folder)
+
+
 def _local_data(config: Mapping[str, Any], file: TaskFile, mirror: Mirror) -> dict[str, Any]:
-    """Point a task at parquet files; splits that have none must be unset, or lm-eval fails."""
-    paths = {split: str(mirror.file(path, file.name)) for split, path in file.mirror.items()}
+    """Have a task read parquet files; splits that have none must be unset, or lm-eval fails."""
+    paths = {split: mirror.file(path, file.name) for split, path in file.mirror.items()}
+
+    def read(**_: Any) -> dict[str, Any]:
+        # Not by `load_dataset`, which keeps its own copy and knows a file by path and time alone.
+        import pyarrow.parquet as pq
+        from datasets import Dataset
+        from datasets.table import InMemoryTable
+
+        return {name: Dataset(InMemoryTable(pq.read_table(path))) for name, path in paths.items()}
+
     unset = {key: None for key in _SPLITS if config.get(key) not in paths}
-    return {
-        "dataset_path": "parquet",
-        "dataset_name": None,
-        "dataset_kwargs": {"data_files": paths},
-        **unset,
-    }
+    return {"custom_dataset": read, "dataset_kwargs": None, **unset}
 
 
 def _loading_failed(file: TaskFile, mirror: Mirror, error: Exception) -> str:

@@ -48,10 +48,12 @@ def complete(loaded: Loaded, prompts: Sequence[str], sampling: Sampling) -> list
 
 
 def _options(sampling: Sampling) -> dict[str, Any]:
-    # All set, also when greedy: a model's generation_config may ask for sampling on its own.
+    # All set, also when greedy: a model's generation_config may ask for other things on its own.
+    plain = {"num_beams": 1, "repetition_penalty": 1.0, "no_repeat_ngram_size": 0}
     if sampling.temperature == 0:
-        return {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+        return {**plain, "do_sample": False, "temperature": None, "top_p": None, "top_k": None}
     return {
+        **plain,
         "do_sample": True,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from forget.errors import ModelError
+from forget.errors import ModelError, WorkError
 from forget.inference.machine import Machine
 from forget.inference.weights import adapter_base, check_model_folder
 
-__all__ = ["ATTENTION", "Loaded", "load_model", "load_tokenizer"]
+__all__ = ["ATTENTION", "Loaded", "check_finite", "load_model", "load_tokenizer"]
 
 ATTENTION = "sdpa"
 """The attention implementation of every evaluation; part of the fingerprint."""
@@ -41,6 +41,7 @@ def load_model(folder: Path, machine: Machine) -> Loaded:
 
     Raises:
         ModelError: The folder is incomplete, or transformers cannot load it.
+        WorkError: Its weights are not all numbers.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -60,7 +61,28 @@ def load_model(folder: Path, machine: Machine) -> Loaded:
             model = PeftModel.from_pretrained(model, folder).merge_and_unload()
     except Exception as error:  # transformers and safetensors raise many kinds
         raise ModelError(f"The model in {folder} cannot be loaded: {_short(error)}") from error
-    return Loaded(model.to(machine.device).eval(), load_tokenizer(folder))
+    model = model.to(machine.device).eval()
+    check_finite(model, folder)
+    return Loaded(model, load_tokenizer(folder))
+
+
+def check_finite(model: Any, folder: Path) -> None:
+    """Refuse weights that are no numbers: texts written with them look like texts.
+
+    Raises:
+        WorkError: A tensor holds NaN or infinity; the message names it.
+    """
+    import torch
+
+    for name, tensor in model.state_dict().items():
+        # The sum is not finite if a number is not; only then are they looked at one by one.
+        if tensor.is_floating_point() and not torch.isfinite(tensor.sum(dtype=torch.float32)):
+            bad = int((~torch.isfinite(tensor)).sum())
+            if bad:
+                raise WorkError(
+                    f"The model in {folder} has {bad:,} weights in {name} that are no numbers: the "
+                    "training diverged, or the file is damaged. Leave this checkpoint out."
+                )
 
 
 def _short(error: Exception) -> str:

@@ -102,4 +102,5 @@ def forget_benchmarks() -> Iterator[Benchmark]:
         chance=0.0,
         items=541,
         kind="generation",
+        nltk=("tokenizers/punkt_tab",),
     )
