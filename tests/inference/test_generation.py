@@ -228,11 +228,12 @@ def test_temperature_and_cut_offs_are_used(loaded: Loaded) -> None:
     assert all(one != other for one, other in zip(sampled(1e4), greedy, strict=True))
 
 
-def test_drawing_everything_ignores_the_models_own_cut_offs(loaded: Loaded) -> None:
+def test_drawing_ignores_what_the_model_asks_for(loaded: Loaded) -> None:
     """`top_k` 0 keeps all tokens, also where the model's settings would keep one."""
-    sampling = Sampling(max_new_tokens=NEW, temperature=1.0, seed=5)
+    sampling = Sampling(max_new_tokens=NEW, temperature=0.05, seed=5)
     before = complete(loaded, PROMPTS, sampling)
     assert before != complete(loaded, PROMPTS, GREEDY)
     loaded.model.generation_config.top_k = 1
     loaded.model.generation_config.top_p = 1e-6
+    loaded.model.generation_config.repetition_penalty = 3.0
     assert complete(loaded, PROMPTS, sampling) == before

@@ -66,10 +66,10 @@ PROCESSES: Table = (
     ("By which process does water fall from clouds as rain or snow?", "precipitation"),
     ("By which process does the body break down food?", "digestion"),
     ("By which process do wind and water carry soil away?", "erosion"),
-    ("By which process do bears spend the winter asleep?", "hibernation"),
-    ("By which process do birds travel south for the winter?", "migration"),
+    ("By which process do some animals sleep through the winter?", "hibernation"),
+    ("By which process do many birds travel south for the winter?", "migration"),
     ("By which process do bees help flowers to make seeds?", "pollination"),
-    ("By which process do living things have young?", "reproduction"),
+    ("By which process does a caterpillar become a butterfly?", "metamorphosis"),
 )
 
 ROLES: Table = (
@@ -79,16 +79,16 @@ ROLES: Table = (
     ("What is a living thing that makes its own food called?", "a producer"),
     ("What is a living thing that breaks down dead matter called?", "a decomposer"),
     ("What is a living thing that lives on a host and harms it called?", "a parasite"),
-    ("What are the remains of ancient life kept in rock called?", "a fossil"),
+    ("What is a trace of ancient life in a rock called?", "a fossil"),
     ("What is the place where an animal lives called?", "a habitat"),
 )
 
 FORCES: Table = (
     ("Which force pulls a dropped ball to the ground?", "gravity"),
     ("Which force slows a sled that slides over rough ground?", "friction"),
-    ("Which force pulls an iron nail toward a compass needle?", "magnetism"),
+    ("Which force holds a steel paper clip to a refrigerator magnet?", "magnetism"),
     ("What flows through a copper wire and lights a lamp?", "electricity"),
-    ("What is reflected by a mirror?", "light"),
+    ("What does a lens focus to form an image?", "light"),
     ("What is made by the vibrating strings of a guitar?", "sound"),
     ("What flows from a hot stove into a cold pan?", "heat"),
 )

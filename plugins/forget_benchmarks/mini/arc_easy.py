@@ -22,8 +22,8 @@ BODY: Table = (
     ("Which parts of the body form the skeleton?", "the bones"),
     ("Which organs sense light?", "the eyes"),
     ("Which organs sense sound?", "the ears"),
-    ("Which parts of the body are used to chew food?", "the teeth"),
-    ("Which part of the body senses the taste of food?", "the tongue"),
+    ("Which hard parts of the mouth bite and grind food?", "the teeth"),
+    ("Which part of the body is covered with taste buds?", "the tongue"),
     ("Which part of the body senses smells?", "the nose"),
     ("Which organs filter the blood and make urine?", "the kidneys"),
     ("Which parts of the body pull on bones to move them?", "the muscles"),
@@ -38,7 +38,7 @@ ANIMALS: Table = (
     ("Which animal builds dams in rivers?", "a beaver"),
     ("Which animal begins its life as a caterpillar?", "a butterfly"),
     ("Which animal begins its life as a tadpole?", "a frog"),
-    ("Which animal breathes with gills all its life?", "a fish"),
+    ("Which animal has fins, gills and scales?", "a fish"),
     ("Which animal has the longest neck?", "a giraffe"),
     ("Which animal eats mostly bamboo?", "a panda"),
     ("Which animal is a bird that hunts at night?", "an owl"),
@@ -100,9 +100,9 @@ INSTRUMENTS: Table = (
 PLANTS: Table = (
     ("Which part of a plant takes in water from the soil?", "the roots"),
     ("Which part of a plant makes most of its food?", "the leaves"),
-    ("Which part of a plant holds it upright?", "the stem"),
+    ("Which part of a plant carries water from the roots to the leaves?", "the stem"),
     ("Which part of a plant attracts bees?", "the flowers"),
-    ("Which part of a plant can grow into a new plant when it is buried?", "the seeds"),
+    ("Which part of a plant is carried away by birds to grow elsewhere?", "the seeds"),
     ("Which part of a tree covers and protects its trunk?", "the bark"),
 )
 

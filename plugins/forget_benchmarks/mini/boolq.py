@@ -90,7 +90,7 @@ def items() -> list[Doc]:
                 docs.append(
                     {
                         "passage": f"{introduction} {statement.format(name=name)}",
-                        "question": question.format(name=name),
+                        "question": question.format(name=name).lower(),
                         "label": label,
                     }
                 )

@@ -40,7 +40,10 @@ COOKING: Table = (
         "Making popcorn: A man puts a bag of corn into the microwave. He",
         "waits until the popping slows down.",
     ),
-    ("Making lemonade: A boy squeezes four lemons into a jug. He", "adds water and sugar."),
+    (
+        "Making lemonade: A boy squeezes four lemons into a jug. He",
+        "stirs in cold water and sugar.",
+    ),
     (
         "Grilling: A man lights the charcoal and waits for it to get hot. He",
         "puts the burgers on the grill.",
@@ -62,8 +65,14 @@ SPORTS: Table = (
         "Archery: A man puts an arrow on the string and aims. He",
         "lets go and the arrow hits the target.",
     ),
-    ("Baseball: A boy holds the bat and watches the pitcher. He", "swings and hits the ball."),
-    ("Weight lifting: A woman grips the bar with both hands. She", "lifts it over her head."),
+    (
+        "Baseball: A boy holds the bat and watches the pitcher. He",
+        "swings the bat and runs to base.",
+    ),
+    (
+        "Weight lifting: A woman grips the bar with both hands. She",
+        "lifts the weight into the air.",
+    ),
     ("Running: A girl kneels at the starting line. She", "hears the shot and starts to run."),
     (
         "Skiing: A woman rides the lift to the top of the mountain. She",
@@ -88,7 +97,10 @@ HOUSEHOLD: Table = (
         "hangs them up to dry.",
     ),
     ("Ironing: A man lays a wrinkled shirt on the board. He", "moves the hot iron over the cloth."),
-    ("Washing a car: A woman sprays the car with a hose. She", "rubs it with soap and a sponge."),
+    (
+        "Washing a car: A woman sprays the car with a hose. She",
+        "rubs the doors and the roof with soap.",
+    ),
     ("Painting a wall: A man opens a can and dips his brush. He", "spreads the paint on the wall."),
     ("Shaving: A man covers his cheeks with foam. He", "moves the razor over the skin."),
     ("Mopping: A woman dips the mop into a bucket of water. She", "wipes the floor with it."),
@@ -97,7 +109,10 @@ HOUSEHOLD: Table = (
         "Wrapping a present: A woman folds paper around the box. She",
         "closes it with tape and adds a ribbon.",
     ),
-    ("Washing hair: A boy rubs shampoo into his wet hair. He", "rinses the foam out with water."),
+    (
+        "Washing hair: A boy rubs shampoo into his wet hair. He",
+        "rinses the shampoo out with water.",
+    ),
 )
 
 OUTDOORS: Table = (
@@ -130,16 +145,16 @@ OUTDOORS: Table = (
 IN_TOWN: Table = (
     (
         "Buying food: A woman fills her cart in the supermarket. She",
-        "goes to the register and pays.",
+        "lays the food on the belt and pays.",
     ),
     (
         "Taking a bus: A man waits at the stop until the bus comes. He",
-        "gets in and shows his ticket.",
+        "gets in and shows a ticket.",
     ),
     ("Borrowing a book: A girl finds a novel in the library. She", "takes it to the librarian."),
     (
         "Seeing a doctor: A boy with a sore throat waits for the nurse. He",
-        "opens his mouth and says aah.",
+        "opens wide and says aah.",
     ),
     ("Getting a haircut: A man sits down in the barber's chair. He", "asks for a short cut."),
     ("Ordering dinner: A man sits down and reads the menu. He", "tells the waiter what to bring."),

@@ -16,7 +16,7 @@ from forget_benchmarks.mini.build import (
 KITCHEN: Table = (
     ("How do you cut a loaf of bread into slices?", "Use a bread knife."),
     ("How do you eat a bowl of hot soup?", "Use a spoon."),
-    ("How do you keep milk cold at home?", "Put it in the refrigerator."),
+    ("How do you keep milk cold but liquid?", "Put it in the refrigerator."),
     ("How do you turn water into ice cubes?", "Put it in the freezer."),
     ("How do you bake a cake?", "Put the batter in a hot oven."),
     ("How do you make a slice of bread brown and crisp?", "Put it in a toaster."),
@@ -35,11 +35,11 @@ CLEANING: Table = (
     ("How do you wash your hair?", "Use shampoo."),
     ("How do you dry your body after a bath?", "Use a towel."),
     ("How do you sweep leaves off a porch?", "Use a broom."),
-    ("How do you wash dirty clothes?", "Put them in the washing machine."),
+    ("How do you wash a basket full of dirty clothes?", "Put them in the washing machine."),
     ("How do you make a wrinkled shirt smooth?", "Use a hot iron."),
     ("How do you untangle long hair?", "Use a hairbrush."),
     ("How do you blow your nose?", "Use a tissue."),
-    ("How do you wash a large tile floor?", "Use a mop."),
+    ("How do you wash a large floor without kneeling?", "Use a mop."),
 )
 
 REPAIRS: Table = (
@@ -63,7 +63,7 @@ OUTDOORS: Table = (
     ("How do you cut the grass of a lawn?", "Use a lawn mower."),
     ("How do you see in a dark forest at night?", "Use a flashlight."),
     ("How do you stay dry while walking in the rain?", "Hold an umbrella."),
-    ("How do you protect your skin from the sun?", "Put on sunscreen."),
+    ("How do you protect your skin from the sun while swimming?", "Put on sunscreen."),
     ("How do you keep your hands warm in the snow?", "Put on gloves."),
     ("How do you catch a fish in a lake?", "Use a rod with a hook and bait."),
     ("How do you light a campfire?", "Use a match."),

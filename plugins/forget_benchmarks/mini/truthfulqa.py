@@ -128,7 +128,7 @@ BELIEFS = (
     ),
     Belief(
         "What color makes a bull angry?",
-        ("No color does, because it is the movement.",),
+        ("No color does, but movement can.",),
         ("The color red makes a bull angry.", "The color blue makes a bull angry."),
     ),
     Belief(
@@ -185,7 +185,7 @@ CAPITALS: Mapping[str, tuple[str, str, str]] = {
     "Italy": ("Rome", "Milan", "Venice"),
     "Scotland": ("Edinburgh", "Glasgow", "Aberdeen"),
 }
-"""The capital, and two better known or larger cities of the country."""
+"""The capital, and two other well-known cities of the country."""
 
 KINDS: Mapping[str, tuple[str, str, str]] = {
     "whale": ("mammal", "fish", "plant"),

@@ -23,7 +23,13 @@ TWINS = (
     ),
     Twins("The egg broke on the rock because the", "egg", "was fragile", "rock", "was hard"),
     Twins("The car passed the bicycle because the", "car", "was fast", "bicycle", "was slow"),
-    Twins("The snow melted near the fire because the", "snow", "was cold", "fire", "was hot"),
+    Twins(
+        "The candle melted in the sun because the",
+        "candle",
+        "was made of wax",
+        "sun",
+        "was very hot",
+    ),
     Twins(
         "The teacher helped the student because the",
         "teacher",
@@ -118,7 +124,7 @@ TWINS = (
         "truck",
         "had a strong engine",
         "boat",
-        "had no wheels",
+        "was stuck on the beach",
     ),
     Twins(
         "The dog barked at the mailman because the",
@@ -144,7 +150,7 @@ TWINS = (
     Twins(
         "The barber cut the man's hair because the",
         "barber",
-        "had scissors",
+        "was good with scissors",
         "man",
         "wanted a new look",
     ),
@@ -204,9 +210,9 @@ TWINS = (
     Twins(
         "The hunter followed the deer because the",
         "hunter",
-        "had seen its tracks",
+        "was looking for meat",
         "deer",
-        "ran into the forest",
+        "had left fresh tracks",
     ),
     Twins(
         "The boy paid the shopkeeper because the",
@@ -225,7 +231,7 @@ TWINS = (
     Twins(
         "The train was better than the bus because the",
         "train",
-        "ran on rails",
+        "was fast and quiet",
         "bus",
         "was stuck in traffic",
     ),
@@ -236,7 +242,9 @@ TWINS = (
         "radio",
         "made no sound",
     ),
-    Twins("The key did not open the lock because the", "key", "was bent", "lock", "was rusty"),
+    Twins(
+        "The key did not open the lock because the", "key", "was bent", "lock", "was frozen shut"
+    ),
     Twins(
         "The ladder did not reach the roof because the",
         "ladder",
