@@ -31,9 +31,14 @@ class Line(NamedTuple):
         return math.sqrt(self.score * (1 - self.score) / self.items)
 
     @property
+    def above_chance(self) -> float:
+        """Distance to chance in standard errors; infinite where there is no error."""
+        return (self.score - self.chance) / self.stderr if self.stderr else math.inf
+
+    @property
     def can_fall(self) -> bool:
         """Whether the score is clearly above chance."""
-        return self.score > self.chance + STDERRS * self.stderr
+        return self.score > self.chance and self.above_chance >= STDERRS
 
     @property
     def can_rise(self) -> bool:
@@ -57,22 +62,14 @@ def measure(model: str, limit: int | None, out: Path) -> list[Line]:
     return [Line(r.exam, r.metric, r.items, r.score, chance[r.exam]) for r in results]
 
 
-def holds(lines: Sequence[Line]) -> bool:
-    """Return whether enough benchmarks leave room in both directions."""
-    fall, rise = (sum(flags) for flags in zip(*((x.can_fall, x.can_rise) for x in lines)))
-    return min(fall, rise) >= NEEDED
-
-
 def table(lines: Sequence[Line]) -> Any:
     """Return the table that is printed."""
     from rich.table import Table
 
-    columns = ("benchmark", "metric", "items", "score", "SE", "chance", "above chance", "< 0.95")
-    drawn = Table(*columns)
+    drawn = Table("benchmark", "metric", "items", "score", "SE", "chance", "above", "below 0.95")
     for line in lines:
-        distance = (line.score - line.chance) / line.stderr if line.stderr else math.nan
         numbers = (f"{line.score:.3f}", f"{line.stderr:.3f}", f"{line.chance:.4g}")
-        judged = (f"{distance:.1f} SE", "yes" if line.can_rise else "no")
+        judged = (f"{line.above_chance:.1f} SE", "yes" if line.can_rise else "no")
         drawn.add_row(line.benchmark, line.metric, str(line.items), *numbers, *judged)
     return drawn
 
@@ -84,19 +81,26 @@ def table(lines: Sequence[Line]) -> Any:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def main(model: str, limit: int | None, out: Path, as_json: bool) -> None:
     from forget.cli.console import print_json, print_table
+    from forget.errors import ForgetError
 
-    lines = measure(model, limit, out)
+    try:
+        lines = measure(model, limit, out)
+    except ForgetError as error:
+        raise click.UsageError(str(error)) from error
+    room = {
+        f"{STDERRS} SE above chance": sum(line.can_fall for line in lines),
+        f"below {CEILING}": sum(line.can_rise for line in lines),
+    }
+    holds = min(room.values()) >= NEEDED
     if as_json:
-        rows = [{**x._asdict(), "can_fall": x.can_fall, "can_rise": x.can_rise} for x in lines]
-        print_json({"model": model, "holds": holds(lines), "benchmarks": rows})
+        more = ("stderr", "can_fall", "can_rise")
+        rows = [x._asdict() | {name: getattr(x, name) for name in more} for x in lines]
+        print_json({"model": model, "holds": holds, "benchmarks": rows})
     else:
         print_table(table(lines))
-        for what, count in (
-            (f"{STDERRS} SE above chance", sum(line.can_fall for line in lines)),
-            (f"below {CEILING}", sum(line.can_rise for line in lines)),
-        ):
-            click.echo(f"{what}: {count} of {len(lines)}, {NEEDED} needed")
-    raise SystemExit(0 if holds(lines) else 1)
+        for condition, count in room.items():
+            click.echo(f"{condition}: {count} of {len(lines)}, {NEEDED} needed")
+    raise SystemExit(0 if holds else 1)
 
 
 if __name__ == "__main__":

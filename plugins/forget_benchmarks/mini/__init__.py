@@ -107,7 +107,7 @@ def forget_benchmarks() -> Iterator[Benchmark]:
     yield Benchmark(
         name="mini_ifeval",
         title="mini IFEval",
-        summary="Short writing with one instruction that code checks",
+        summary="Short writing with one of IFEval's instructions",
         tasks=_tasks("mini_ifeval"),
         metric="prompt_level_strict_acc",
         chance=0.0,

@@ -71,7 +71,7 @@ CAUSES: Table = (
     ("A shadow is caused by", "an object that blocks light"),
     ("Sounds are caused by", "vibrations"),
     ("The common cold is caused by", "a virus"),
-    ("Winds are caused by", "differences in air pressure"),
+    ("Mold on old bread is caused by", "a fungus"),
     ("Floods are often caused by", "heavy rain"),
     ("Earthquakes are caused by", "the movement of plates of rock"),
     ("Holes in teeth are caused by", "bacteria in the mouth"),

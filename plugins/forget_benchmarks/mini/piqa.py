@@ -35,7 +35,7 @@ CLEANING: Table = (
     ("How do you wash your hair?", "Use shampoo."),
     ("How do you dry your body after a bath?", "Use a towel."),
     ("How do you sweep leaves off a porch?", "Use a broom."),
-    ("How do you wash a basket full of dirty clothes?", "Put them in the washing machine."),
+    ("How do you wash a basket full of dirty clothes?", "Use a washing machine."),
     ("How do you make a wrinkled shirt smooth?", "Use a hot iron."),
     ("How do you untangle long hair?", "Use a hairbrush."),
     ("How do you blow your nose?", "Use a tissue."),
@@ -82,7 +82,7 @@ OFFICE: Table = (
     ("How do you send a letter to a friend?", "Put a stamp on the envelope and mail it."),
     ("How do you listen to music on a quiet train?", "Put on headphones."),
     ("How do you make the tip of a pencil sharp?", "Use a pencil sharpener."),
-    ("How do you talk to a friend in another city?", "Call them on the telephone."),
+    ("How do you talk to a friend in another city?", "Make a telephone call."),
 )
 
 TABLES = (KITCHEN, CLEANING, REPAIRS, OUTDOORS, OFFICE)
