@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from forget.errors import RequestError
+from forget.evaluation.agreement import Agreement, agree, tolerance
 from forget.evaluation.exam import Exam
 from forget.evaluation.record import ModelLine, SweepRecord, write_record
+from forget.evaluation.shards import Shard
 from forget.evaluation.sweep import Sweep
+from forget.inference.engine import Engine
 from forget.inference.models import ModelReference, find_model, obtain_model
-from forget.inference.weights import check_model_folder
+from forget.inference.weights import check_model_folder, model_digest
 from forget.progress import Progress
 from forget.session import Session
 from forget.store.layout import checkpoint_step
 
-__all__ = ["compare", "find_checkpoints"]
+__all__ = ["check_parity", "compare", "find_checkpoints", "measure_noise"]
 
 
 def find_checkpoints(paths: Sequence[Path]) -> list[Path]:
@@ -46,6 +49,7 @@ def compare(
     exams: Sequence[Exam],
     session: Session,
     progress: Progress,
+    shard: Shard | None = None,
 ) -> SweepRecord:
     """Evaluate base and checkpoints, continuing what was begun.
 
@@ -55,17 +59,75 @@ def compare(
         exams: What to score them on.
         session: Where and how.
         progress: Where to report.
+        shard: The part of the work that is done here; None does all of it.
     """
     model = obtain_model(find_model(base, session.catalogue), progress)
-    sweep = session.sweep(exams)
+    assert model.folder is not None
+    sweep = session.sweep(exams, model.folder, shard)
     models = [(folder, find_model(str(folder), session.catalogue)) for folder in checkpoints]
     record = _record(model, models, sweep)
-    assert model.folder is not None
     sweep.run(model.folder, record.base.digest, "base", progress)
     for (folder, _), line in zip(models, record.checkpoints, strict=True):
         sweep.run(folder, line.digest, line.name, progress)
-    write_record(session.workspace.comparison(_identity(record)), record)
+    if shard is None:
+        write_record(session.workspace.comparison(_identity(record)), record)
     return record
+
+
+def check_parity(
+    base: str, exams: Sequence[Exam], session: Session, progress: Progress
+) -> list[Agreement]:
+    """Score items of a model by the session's engine and by lm-eval's own model, and compare.
+
+    Args:
+        base: The model: name, Hub id or folder.
+        exams: Exams of as many items as are to be compared.
+        session: Where and how.
+        progress: Where to report.
+    """
+    from forget.evaluation.stock import StockEngine
+
+    folder = _folder(base, session, progress)
+    stock = StockEngine(session.machine, session.options.batch_size)
+    return _agreements(folder, exams, session, (session.engine(folder), stock), progress)
+
+
+def measure_noise(
+    base: str, exams: Sequence[Exam], session: Session, progress: Progress
+) -> list[Agreement]:
+    """Score a model twice, in batches of other shapes (A/A): what differs is the engine's noise.
+
+    Args:
+        base: The model: name, Hub id or folder.
+        exams: What it is scored on.
+        session: Where and how.
+        progress: Where to report.
+    """
+    folder = _folder(base, session, progress)
+    engine = session.engine(folder)
+    return _agreements(folder, exams, session, (engine, engine.reshaped()), progress)
+
+
+def _folder(base: str, session: Session, progress: Progress) -> Path:
+    folder = obtain_model(find_model(base, session.catalogue), progress).folder
+    assert folder is not None
+    return folder
+
+
+def _agreements(
+    folder: Path,
+    exams: Sequence[Exam],
+    session: Session,
+    engines: tuple[Engine, Engine],
+    progress: Progress,
+) -> list[Agreement]:
+    found = []
+    for engine in engines:
+        sweep = Sweep(session.workspace, engine, exams)
+        found.append(sweep.run(folder, model_digest(folder), f"base by {engine.name}", progress))
+        engine.release()
+    allowed = tolerance(session.machine.dtype)
+    return [agree(one, other, allowed) for one, other in zip(*found, strict=True)]
 
 
 def _inside(path: Path) -> list[Path]:

@@ -2,7 +2,8 @@
 
     ForgetError                     the work failed (exit status 1)
     ├── WorkError                   training, evaluation or storage failed; re-run to continue
-    │   └── StorageError            the disk is full or refused a write
+    │   ├── StorageError            the disk is full or refused a write
+    │   └── UnsupportedModelError   the built-in engine cannot run this family of models
     ├── CheckFailed                 a check the user asked for did not hold (exit status 3)
     └── RequestError                the request was wrong; nothing was written (exit status 2)
         ├── UnknownNameError        no method, dataset, benchmark, model ... of that name
@@ -38,6 +39,7 @@ __all__ = [
     "SettingsError",
     "StorageError",
     "UnknownNameError",
+    "UnsupportedModelError",
     "WorkError",
     "nearest",
 ]
@@ -55,6 +57,10 @@ class WorkError(ForgetError):
 
 class StorageError(WorkError):
     """A write failed (full disk, quota, lost permission); what was complete before still is."""
+
+
+class UnsupportedModelError(WorkError):
+    """The built-in engine cannot run a model; the message says what of it, for a longer one."""
 
 
 class CheckFailed(ForgetError):

@@ -31,7 +31,7 @@ def outlook(run: Run, session: Session) -> list[Step]:
     steps = [_model_step(run.model), _data_step(run.folder)]
     published = [s for s in run.folder.steps() if read_manifest(run.folder.checkpoint(s))]
     steps.append(_training_step(run, published))
-    sweep = session.sweep(run.exams)
+    sweep = session.sweep(run.exams, run.model.folder)
     steps.append(_base_step(run.model, sweep))
     for step in published:
         digest = model_digest(run.folder.checkpoint(step), recompute=False)
@@ -45,7 +45,7 @@ def comparison_outlook(
     base: ModelReference, checkpoints: Sequence[Path], exams: Sequence[Exam], session: Session
 ) -> list[Step]:
     """Say what is done and what is left to do of a comparison with a base model."""
-    sweep = session.sweep(exams)
+    sweep = session.sweep(exams, base.folder)
     steps = [_model_step(base), _base_step(base, sweep)]
     for folder in checkpoints:
         steps.append(_sweep_step(str(folder), model_digest(folder, recompute=False), sweep))

@@ -45,9 +45,10 @@ def _carry_out(run: Run, session: Session, progress: Progress) -> SweepRecord:
         digest = run.model.digest()
     frozen = {**run.frozen(), "model_digest": digest}
     runfile.freeze(run.folder.runfile, frozen, provenance(run, session))
-    sweep = session.sweep(run.exams)
+    sweep = session.sweep(run.exams, base)
     _prepare(run, session, base, progress)
     sweep.run(base, digest, "base", progress)
+    sweep.engine.release()  # training needs the memory
     _train(run, base, progress)
     record = _record(run, sweep, digest)
     write_record(run.folder.sweep, record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import attrs
 
@@ -13,14 +14,35 @@ from forget.catalogue import Catalogue, load_catalogue
 from forget.dataset import Dataset
 from forget.errors import RequestError, UnknownNameError
 from forget.evaluation.exam import BenchmarkExam, Exam, TaskExam
+from forget.evaluation.shards import Shard
 from forget.evaluation.sweep import Sweep
+from forget.inference.engine import Engine
 from forget.inference.machine import Device, Dtype, Machine, resolve_machine
 from forget.mirror import Mirror
 from forget.plugins import Plugins, load_plugins
 from forget.store.atomic import ensure_writable
 from forget.store.layout import TOP_FOLDERS, Workspace
 
-__all__ = ["Session", "open_session"]
+__all__ = ["EngineOptions", "Session", "open_session"]
+
+EngineName = Literal["auto", "builtin", "stock"]
+
+
+@attrs.frozen(kw_only=True)
+class EngineOptions:
+    """What models are evaluated with, as asked for.
+
+    Attributes:
+        engine: `auto` is the built-in engine, or lm-eval's own model for models it cannot run.
+        device: `auto` takes the GPU if there is one.
+        dtype: Number format; `auto` is bfloat16 on a GPU, else float32.
+        batch_size: Sequences in one forward pass of lm-eval's own model.
+    """
+
+    engine: EngineName = "auto"
+    device: Device = "auto"
+    dtype: Dtype = "auto"
+    batch_size: int = 16
 
 
 @attrs.frozen(kw_only=True)
@@ -32,18 +54,14 @@ class Session:
         plugins: The plugins of this environment.
         mirror: Where data comes from.
         workspace: The output folder.
-        device: As asked for; `auto` takes the GPU if there is one.
-        dtype: Number format of evaluation, as asked for.
-        batch_size: Sequences in one forward pass of evaluation.
+        options: What models are evaluated with.
     """
 
     catalogue: Catalogue
     plugins: Plugins
     mirror: Mirror
     workspace: Workspace
-    device: Device = "auto"
-    dtype: Dtype = "auto"
-    batch_size: int = 16
+    options: EngineOptions = attrs.field(factory=EngineOptions)
 
     def benchmarks(self, selection: Sequence[str]) -> list[Benchmark]:
         """Return the benchmarks of a list of benchmark and suite names.
@@ -88,14 +106,41 @@ class Session:
     @property
     def machine(self) -> Machine:
         """What models are evaluated on."""
-        return resolve_machine(self.device, self.dtype)
+        return resolve_machine(self.options.device, self.options.dtype)
 
-    def sweep(self, exams: Sequence[Exam]) -> Sweep:
-        """Return the sweep of some exams on this session's machine."""
-        from forget.evaluation.stock import StockEngine
+    def sweep(
+        self, exams: Sequence[Exam], model: Path | None = None, shard: Shard | None = None
+    ) -> Sweep:
+        """Return the sweep of some exams on this session's machine.
 
-        engine = StockEngine(self.machine, self.batch_size)
-        return Sweep(self.workspace, engine, exams)
+        Args:
+            exams: What models are scored on.
+            model: A model folder: decides about the engine where it is chosen automatically.
+            shard: The part of the work that is done here; None does all of it.
+        """
+        return Sweep(self.workspace, self.engine(model), exams, shard)
+
+    def engine(self, model: Path | None) -> Engine:
+        """Return the engine for a model folder, or for one that is not known yet."""
+        if self.options.engine == "stock" or (
+            self.options.engine == "auto" and self.why_stock(model)
+        ):
+            from forget.evaluation.stock import StockEngine
+
+            return StockEngine(self.machine, self.options.batch_size)
+        from forget.inference.builtin import BuiltinEngine
+
+        return BuiltinEngine(self.machine)
+
+    def why_stock(self, model: Path | None) -> str | None:
+        """Say why the built-in engine cannot run a model; None if it can, or is not known yet."""
+        from forget.inference.support import unsupported
+        from forget.inference.weights import adapter_base
+
+        if model is None:
+            return None
+        base = adapter_base(model)
+        return unsupported(Path(base) if base else model)
 
 
 def open_session(
@@ -103,9 +148,7 @@ def open_session(
     out: Path,
     data: Path | None = None,
     registries: Sequence[Path] = (),
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    batch_size: int = 16,
+    options: EngineOptions | None = None,
 ) -> Session:
     """Read registry and plugins and check where output goes; nothing is written.
 
@@ -113,9 +156,7 @@ def open_session(
         out: The output folder.
         data: A data mirror; the environment variable FORGET_DATA if None; else the Hub.
         registries: Registry files laid over the shipped one.
-        device: Where models run.
-        dtype: Number format of evaluation.
-        batch_size: Sequences in one forward pass of evaluation.
+        options: What models are evaluated with.
 
     Raises:
         CatalogueError: A registry file is wrong.
@@ -123,8 +164,9 @@ def open_session(
         OutputError: The output folder cannot be written.
         DataError: The data mirror is not there.
     """
-    if batch_size < 1:
-        raise RequestError(f"--batch-size must be at least 1, but is {batch_size}.")
+    options = options or EngineOptions()
+    if options.batch_size < 1:
+        raise RequestError(f"--batch-size must be at least 1, but is {options.batch_size}.")
     root = data or (Path(os.environ["FORGET_DATA"]) if os.environ.get("FORGET_DATA") else None)
     for folder in (out, *(out / name for name in TOP_FOLDERS)):
         ensure_writable(folder)
@@ -133,9 +175,7 @@ def open_session(
         plugins=load_plugins(),
         mirror=Mirror(root=root.absolute() if root else None),
         workspace=Workspace(out.absolute()),
-        device=device,
-        dtype=dtype,
-        batch_size=batch_size,
+        options=options,
     )
 
 

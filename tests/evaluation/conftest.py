@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from forget.benchmark import Benchmark, TaskFile
-from forget.evaluation.exam import BenchmarkExam
+from forget.evaluation.exam import BenchmarkExam, Exam, TaskExam
 from forget.evaluation.items import Item, read_items
 from forget.evaluation.stock import StockEngine
 from forget.evaluation.sweep import Evaluation, Sweep
@@ -22,6 +22,7 @@ from forget.mirror import Mirror
 from forget.progress import Silent
 from forget.store.layout import Workspace
 from forget_benchmarks import core10, mini
+from forget_datasets.arithmetic import Arithmetic
 
 MACHINE = Machine(device="cpu", device_name="", dtype="float32")
 BATCH_SIZE = 16
@@ -129,6 +130,30 @@ def wide_model(lively_model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
+def make_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Path]]:
+    """Copy a model some times; each copy's weights are a step further from the model's."""
+
+    def make(base: Path, count: int) -> list[Path]:
+        import torch
+        from safetensors.torch import load_file, save_file
+
+        place = tmp_path_factory.mktemp("family")
+        weights = load_file(base / "model.safetensors")
+        generator = torch.Generator().manual_seed(0)
+        folders = [place / f"checkpoint-{step}" for step in range(1, count + 1)]
+        for folder in folders:
+            shutil.copytree(base, folder)
+            for tensor in weights.values():
+                tensor.add_(
+                    torch.randn(tensor.shape, generator=generator), alpha=0.1 * tensor.std()
+                )
+            save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        return folders
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def benchmarks() -> dict[str, Benchmark]:
     """The benchmarks of core10 and mini by name; MMLU with three of its subjects."""
     found = {b.name: b for b in (*core10.forget_benchmarks(), *mini.forget_benchmarks())}
@@ -136,6 +161,23 @@ def benchmarks() -> dict[str, Benchmark]:
     mmlu = found["mmlu"]
     few = tuple(task for task in mmlu.tasks if task.name in wanted)
     return found | {"mmlu": attrs.evolve(mmlu, tasks=few)}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "out")
+
+
+@pytest.fixture
+def real_exams(benchmarks: dict[str, Benchmark]) -> list[Exam]:
+    """All kinds of request: log-likelihoods, lm-eval's texts, and completions of a task."""
+    dataset = Arithmetic()
+    dataset.max_new_tokens = 6
+    return [
+        BenchmarkExam(benchmarks["mini_hellaswag"], Mirror(), 6),
+        BenchmarkExam(benchmarks["mini_ifeval"], Mirror(), 6),
+        TaskExam(dataset, Mirror(), 6),
+    ]
 
 
 @pytest.fixture

@@ -112,17 +112,14 @@ def test_the_key_counts_what_the_task_file_includes(tmp_path: Path) -> None:
     assert key(benchmark, Mirror()) != before
 
 
-UNREAD = pytest.mark.xfail(strict=True, reason="only a plain `include: name` is followed")
-
-
 @pytest.mark.parametrize(
     "include",
     [
         "include: base_yaml",
         "include: './base_yaml'  # shared",
-        pytest.param('"include": "base_yaml"', marks=UNREAD),
-        pytest.param("include: [other_yaml, base_yaml]", marks=UNREAD),
-        pytest.param("include:\n  - other_yaml\n  - base_yaml", marks=UNREAD),
+        '"include": "base_yaml"',
+        "include: [other_yaml, base_yaml]",
+        "include:\n  - other_yaml\n  - base_yaml",
     ],
     ids=["plain", "quoted", "quoted-key", "flow", "list"],
 )

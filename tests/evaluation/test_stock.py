@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from forget.completion import Sampling
 from forget.errors import ModelError, WorkError
 from forget.evaluation.stock import StockEngine, StockModel
-from forget.inference.engine import Complete, Generate, Request, Score
+from forget.inference.engine import Batch, Complete, Generate, Request, Score, Work
 from forget.inference.machine import Machine
 
 CPU = Machine(device="cpu", device_name="", dtype="float32")
 GREEDY = Sampling(max_new_tokens=5)
 UNTIL = {"until": ["\n"], "max_gen_toks": 5, "do_sample": False}
+NOWHERE = Path("/no/such/model")
+"""lm-eval tokenises by itself: a plan needs no model folder."""
 
 texts = st.sampled_from(["", "a", "b", "cc", "dd", "a longer context", "What is 1 + 2?"])
 requests_of_all_kinds = st.lists(
@@ -48,9 +50,19 @@ def planned(
     return decorate
 
 
+def plan(requests: Sequence[Request], size: int, machine: Machine = CPU) -> list[Batch]:
+    return list(StockEngine(machine, size).prepare(requests, NOWHERE).batches)
+
+
 def batches(requests: Sequence[Request], size: int) -> list[list[Request]]:
-    plan = StockEngine(CPU, size).plan(requests)
-    return [[requests[index] for index in batch] for batch in plan]
+    return [[requests[index] for index in batch.requests] for batch in plan(requests, size)]
+
+
+def answer(model: StockModel, requests: Sequence[Request]) -> list[Any]:
+    """Have requests of one kind answered together."""
+    work = Work(requests=requests, batches=(), ready=requests)
+    kind = "score" if isinstance(requests[0], Score) else "generate"
+    return model.answer(work, Batch(tuple(range(len(requests))), 1.0, kind))
 
 
 # --- the plan
@@ -58,17 +70,42 @@ def batches(requests: Sequence[Request], size: int) -> list[list[Request]]:
 
 @planned()
 def test_every_request_is_planned_once(requests: list[Request], size: int) -> None:
-    plan = StockEngine(CPU, size).plan(requests)
-    assert sorted(index for batch in plan for index in batch) == list(range(len(requests)))
-    assert all(plan)
+    found = plan(requests, size)
+    assert sorted(i for batch in found for i in batch.requests) == list(range(len(requests)))
+    assert all(batch.requests for batch in found)
 
 
 @planned()
 def test_the_plan_is_the_same_every_time(requests: list[Request], size: int) -> None:
-    plan = StockEngine(CPU, size).plan(requests)
-    assert StockEngine(CPU, size).plan(list(requests)) == plan
+    found = plan(requests, size)
+    assert plan(list(requests), size) == found
     other = Machine(device="cuda", device_name="Some GPU", dtype="bfloat16")
-    assert StockEngine(other, size).plan(requests) == plan
+    assert plan(requests, size, other) == found
+
+
+@planned()
+def test_batches_say_their_kind_and_what_they_cost(requests: list[Request], size: int) -> None:
+    for batch, asked in zip(plan(requests, size), batches(requests, size), strict=True):
+        assert batch.kind == ("score" if isinstance(asked[0], Score) else "generate")
+        texts = [r.context if isinstance(r, Score) else r.prompt for r in asked]
+        if batch.kind == "score":
+            assert batch.cost == sum(map(len, texts)) / 4
+        elif isinstance(asked[0], Complete):
+            assert batch.cost == len(asked) * asked[0].sampling.max_new_tokens
+        else:
+            assert batch.cost == len(asked) * 256
+
+
+def test_a_text_costs_what_it_may_be_long_at_most() -> None:
+    short, default = Generate("p", {"max_gen_toks": 5}), Generate("p", {})
+    assert [batch.cost for batch in plan([short], 1)] == [5]
+    assert [batch.cost for batch in plan([default], 1)] == [256]
+
+
+def test_requests_stay_as_they_were_asked() -> None:
+    asked: list[Request] = [Score("a", " x"), Complete("b", GREEDY)]
+    work = StockEngine(CPU).prepare(asked, NOWHERE)
+    assert (work.requests, work.ready, work.facts) == (asked, asked, {})
 
 
 @planned()
@@ -114,17 +151,20 @@ def test_batches_are_filled(requests: list[Request], size: int) -> None:
 
 
 def test_nothing_is_planned_for_nothing() -> None:
-    assert StockEngine(CPU).plan([]) == []
+    assert plan([], 16) == []
 
 
 def test_the_plan_does_not_depend_on_the_process() -> None:
     """Sets and hashes of texts differ between processes; a plan must not."""
     code = (
+        "from pathlib import Path\n"
         "from forget.evaluation.stock import StockEngine\n"
         "from forget.inference.engine import Generate, Score\n"
         "from forget.inference.machine import Machine\n"
         "asked = [Score(c, d) for c in 'zyxabc' for d in '12'] + [Generate('p', {'until': []})]\n"
-        "print(StockEngine(Machine(device='cpu', device_name='', dtype='float32'), 1).plan(asked))"
+        "engine = StockEngine(Machine(device='cpu', device_name='', dtype='float32'), 1)\n"
+        "work = engine.prepare(asked, Path('/no/such/model'))\n"
+        "print(work.batches, work.digest)"
     )
     said = {
         subprocess.run(
@@ -155,13 +195,23 @@ def test_the_fingerprint_tells_apart_what_changes_scores() -> None:
     assert {"lm-eval", "torch", "transformers"} <= plain.keys()
 
 
+@pytest.mark.parametrize(("size", "other"), [(16, 5), (3, 1)])
+def test_reshaped_it_is_the_same_engine_with_smaller_batches(size: int, other: int) -> None:
+    engine = StockEngine(CPU, size)
+    reshaped = engine.reshaped()
+    assert (reshaped.name, reshaped.machine, reshaped.batch_size) == (engine.name, CPU, other)
+    assert reshaped.fingerprint() == {**engine.fingerprint(), "batch_size": str(other)}
+    assert engine.batch_size == size
+
+
 def test_the_fingerprint_is_had_without_torch() -> None:
     code = (
         "import sys\n"
+        "from pathlib import Path\n"
         "from forget.evaluation.stock import StockEngine\n"
         "from forget.inference.machine import Machine\n"
         "engine = StockEngine(Machine(device='cpu', device_name='', dtype='float32'))\n"
-        "engine.fingerprint(), engine.plan([])\n"
+        "engine.fingerprint(), engine.prepare([], Path('/no/such/model'))\n"
         "print(sorted({'torch', 'transformers', 'lm_eval'} & sys.modules.keys()))"
     )
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
@@ -195,7 +245,7 @@ def log_likelihood(model: StockModel, context: str, continuation: str) -> tuple[
 def test_log_likelihoods_are_those_by_hand_and_in_order(model: StockModel) -> None:
     contexts = ["What is 1 + 2?", "step", "What is 30 + 2? plus step", "user"]
     asked = [Score(c, f" {word}") for c in contexts for word in ("plus", "is 3", "step step step")]
-    answers = model.answer(asked)
+    answers = answer(model, asked)
     for request, (log_p, greedy) in zip(asked, answers, strict=True):
         by_hand = log_likelihood(model, request.context, request.continuation)
         assert (log_p, greedy) == (pytest.approx(by_hand[0], rel=1e-4), by_hand[1])
@@ -215,7 +265,7 @@ def test_the_greedy_continuation_is_known_as_such(model: StockModel) -> None:
             break
     else:
         pytest.fail("no context is followed by a token that is a text by itself")
-    (_, greedy), (_, not_greedy) = model.answer(asked)
+    (_, greedy), (_, not_greedy) = answer(model, asked)
     assert (greedy, not_greedy) == (True, False)
 
 
@@ -228,8 +278,8 @@ def test_answers_can_be_kept_as_json(model: StockModel) -> None:
         [Complete("What", GREEDY)],
     ]
     for requests in asked:
-        answers = model.answer(requests)
-        assert json.loads(json.dumps(answers)) == answers
+        found = answer(model, requests)
+        assert json.loads(json.dumps(found)) == found
 
 
 PROMPTS = [
@@ -243,24 +293,24 @@ PROMPTS = [
 
 
 def test_texts_are_answered_in_order(model: StockModel) -> None:
-    together = model.answer([Generate(prompt, UNTIL) for prompt in PROMPTS])
-    alone = [model.answer([Generate(prompt, UNTIL)])[0] for prompt in PROMPTS]
+    together = answer(model, [Generate(prompt, UNTIL) for prompt in PROMPTS])
+    alone = [answer(model, [Generate(prompt, UNTIL)])[0] for prompt in PROMPTS]
     assert together == alone
     assert len(set(together)) == len(PROMPTS)
 
 
 def test_texts_end_before_a_stop_text(model: StockModel) -> None:
     options = {"until": [], "max_gen_toks": 8, "do_sample": False}
-    (whole,) = model.answer([Generate("What is 1 + 2?", options)])
+    (whole,) = answer(model, [Generate("What is 1 + 2?", options)])
     end = next(i for i in range(2, len(whole)) if whole[i] not in whole[:i])
-    (cut,) = model.answer([Generate("What is 1 + 2?", {**options, "until": [whole[end]]})])
+    (cut,) = answer(model, [Generate("What is 1 + 2?", {**options, "until": [whole[end]]})])
     assert cut == whole[:end]
 
 
 def test_completions_are_answered_in_order(model: StockModel) -> None:
     """Six of them with batches of four: two forward passes."""
-    together = model.answer([Complete(prompt, GREEDY) for prompt in PROMPTS])
-    alone = [model.answer([Complete(prompt, GREEDY)])[0] for prompt in PROMPTS]
+    together = answer(model, [Complete(prompt, GREEDY) for prompt in PROMPTS])
+    alone = [answer(model, [Complete(prompt, GREEDY)])[0] for prompt in PROMPTS]
     assert together == alone
     assert [sorted(answer) for answer in together] == [["finished", "text", "tokens"]] * 6
     assert len({answer["text"] for answer in together}) == len(PROMPTS)
@@ -272,16 +322,16 @@ def test_answers_do_not_depend_on_what_was_answered_before(lively_model: Path) -
     asked: list[Request] = [Score(p, f" {w}") for p in PROMPTS for w in ("plus", "is 3", "step")]
     asked += [Generate(prompt, UNTIL) for prompt in PROMPTS]
     asked += [Complete(prompt, GREEDY) for prompt in PROMPTS]
-    plan = engine.plan(asked)
-    assert len(plan) > 6
+    work = engine.prepare(asked, lively_model)
+    assert len(work.batches) > 6
 
-    def answers(plan: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], Any]:
+    def answers(batches: Sequence[Batch]) -> dict[Batch, Any]:
         running = engine.load(lively_model)
-        return {batch: running.answer([asked[index] for index in batch]) for batch in plan}
+        return {batch: running.answer(work, batch) for batch in batches}
 
-    whole = answers(plan)
-    assert answers(plan[::-1]) == whole
-    assert {**answers(plan[3:]), **answers(plan[:3])} == whole
+    whole = answers(work.batches)
+    assert answers(work.batches[::-1]) == whole
+    assert {**answers(work.batches[3:]), **answers(work.batches[:3])} == whole
 
 
 def test_weights_that_are_no_numbers(lively_model: Path) -> None:
@@ -292,7 +342,7 @@ def test_weights_that_are_no_numbers(lively_model: Path) -> None:
     with torch.no_grad():
         running.loaded.model.lm_head.weight.fill_(float("nan"))
     with pytest.raises(WorkError, match="nan as the log-likelihood of ' x'") as caught:
-        running.answer([Score("a", " x")])
+        answer(running, [Score("a", " x")])
     assert str(lively_model) in str(caught.value)
 
 

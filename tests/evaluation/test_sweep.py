@@ -1,122 +1,41 @@
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import attrs
 import pytest
 
+from evaluation.sweeping import (
+    DIGEST,
+    MODEL,
+    Killed,
+    Notes,
+    Sheet,
+    Stub,
+    by_heart,
+    content,
+    flip,
+    journals,
+    killed,
+    raise_score,
+    run,
+    undisturbed,
+)
 from forget.benchmark import Benchmark
 from forget.completion import Sampling
-from forget.errors import DataError, WorkError
-from forget.evaluation.exam import BenchmarkExam, Exam, Marked, TaskExam
-from forget.evaluation.items import Item, read_items
-from forget.evaluation.stock import StockEngine
-from forget.evaluation.sweep import Evaluation, Sweep, fingerprint_name, read_evaluation
-from forget.inference.engine import Batch, Complete, Engine, Request, RunningModel, Score
-from forget.inference.machine import Machine
+from forget.errors import DataError
+from forget.evaluation.answers import Answers
+from forget.evaluation.exam import BenchmarkExam, Exam
+from forget.evaluation.items import read_items
+from forget.evaluation.sweep import Sweep, fingerprint_name, read_evaluation
+from forget.inference.engine import Complete, Request, Score
 from forget.mirror import Mirror
 from forget.progress import Silent
 from forget.store.layout import Workspace
 from forget.store.manifest import read_manifest, verify
-from forget_datasets.arithmetic import Arithmetic
-
-DIGEST = "d" * 64
-CPU = Machine(device="cpu", device_name="", dtype="float32")
-MODEL = Path("/no/such/model")
-
-
-class Killed(BaseException):
-    """What a signal raises: nothing may catch it and go on."""
-
-
-@attrs.define
-class Sheet:
-    """An engine that knows all answers by heart: a hash of what is asked.
-
-    Attributes:
-        batch: Requests in a batch.
-        kill_after: Raise after so many batches; never if None.
-        version: Part of the fingerprint.
-        loads: Model folders that were loaded.
-        asked: The batches that were answered.
-    """
-
-    batch: int = 3
-    kill_after: int | None = None
-    version: str = "1"
-    name: str = "sheet"
-    loads: list[Path] = attrs.field(factory=list)
-    asked: list[list[Request]] = attrs.field(factory=list)
-
-    def fingerprint(self) -> Mapping[str, str]:
-        return {"engine": self.name, "device": "none", "dtype": "exact", "version": self.version}
-
-    def plan(self, requests: Sequence[Request]) -> list[Batch]:
-        order = range(len(requests) - 1, -1, -1)  # any order will do, but not that of the requests
-        return [tuple(order[i : i + self.batch]) for i in range(0, len(order), self.batch)]
-
-    def load(self, folder: Path) -> RunningModel:
-        self.loads.append(folder)
-        return self
-
-    def answer(self, requests: Sequence[Request]) -> list[Any]:
-        if self.kill_after is not None and len(self.asked) == self.kill_after:
-            raise Killed
-        self.asked.append(list(requests))
-        return [_by_heart(request) for request in requests]
-
-
-def _by_heart(request: Request) -> list[Any]:
-    digest = hashlib.sha256(repr(request).encode()).digest()
-    # A float that JSON must carry to the last bit.
-    return [-int.from_bytes(digest[:7], "big") / 1e15, digest[7] % 2 == 0]
-
-
-@attrs.define
-class Interrupted:
-    """An engine that dies before the batch after the last one it is granted."""
-
-    engine: Engine
-    granted: int
-    asked: int = 0
-
-    @property
-    def name(self) -> str:
-        return self.engine.name
-
-    def fingerprint(self) -> Mapping[str, str]:
-        return self.engine.fingerprint()
-
-    def plan(self, requests: Sequence[Request]) -> list[Batch]:
-        return self.engine.plan(requests)
-
-    def load(self, folder: Path) -> RunningModel:
-        return _Counting(self, self.engine.load(folder))
-
-
-@attrs.define
-class _Counting:
-    owner: Interrupted
-    model: RunningModel
-
-    def answer(self, requests: Sequence[Request]) -> list[Any]:
-        if self.owner.asked == self.owner.granted:
-            raise Killed
-        self.owner.asked += 1
-        return self.model.answer(requests)
-
-
-class Notes(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture
@@ -130,41 +49,6 @@ def exams(benchmarks: dict[str, Benchmark]) -> list[Exam]:
     ]
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return Workspace(tmp_path / "out")
-
-
-def run(sweep: Sweep, model: Path = MODEL, digest: str = DIGEST) -> list[Evaluation]:
-    return sweep.run(model, digest, "base", Silent())
-
-
-def content(root: Path) -> dict[str, bytes]:
-    """Return every file below a folder, by path, to the byte."""
-    return {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-    }
-
-
-def undisturbed(exams: Sequence[Exam], folder: Path) -> dict[str, bytes]:
-    run(Sweep(Workspace(folder), Sheet(), exams))
-    return content(folder)
-
-
-def journals(workspace: Workspace) -> list[Path]:
-    return sorted(workspace.root.rglob("*.jsonl"))
-
-
-def killed(sweep: Sweep, model: Path = MODEL) -> Path:
-    """Run a sweep that dies; return the one journal it leaves."""
-    with pytest.raises(Killed):
-        run(sweep, model)
-    (journal,) = journals(sweep.workspace)
-    return journal
-
-
 # --- results
 
 
@@ -174,7 +58,7 @@ def test_results_are_those_of_the_exam(exams: list[Exam], workspace: Workspace) 
     assert [e.exam for e in found] == ["mini_piqa", "mini_mmlu"]
     for exam, evaluation in zip(exams, found, strict=True):
         requests = exam.requests(MODEL)
-        marked = exam.mark([_by_heart(request) for request in requests])
+        marked = exam.mark([by_heart(request) for request in requests])
         assert read_items(evaluation.items_file) == marked.items
         assert evaluation.score == marked.score
         assert evaluation.items == len(marked.items)
@@ -185,6 +69,7 @@ def test_results_are_those_of_the_exam(exams: list[Exam], workspace: Workspace) 
         assert manifest.kind == "evaluation"
         assert manifest.details["model_digest"] == DIGEST
         assert manifest.details["fingerprint"] == sweep.engine.fingerprint()
+        assert manifest.details["work_digest"] == sweep.engine.prepare(requests, MODEL).digest
     assert list(sweep.results(DIGEST)) == found
     assert journals(workspace) == []
 
@@ -207,7 +92,8 @@ def test_every_batch_is_asked_once_and_as_planned(exams: list[Exam], workspace: 
     planned = []
     for exam in exams:
         requests = exam.requests(MODEL)
-        planned += [[requests[i] for i in batch] for batch in engine.plan(requests)]
+        batches = engine.prepare(requests, MODEL).batches
+        planned += [[requests[i] for i in batch.requests] for batch in batches]
     assert engine.asked == planned
     assert engine.loads == [MODEL]
 
@@ -224,16 +110,19 @@ def test_finished_results_are_written_once(exams: list[Exam], workspace: Workspa
 
 
 def test_another_run_uses_the_results_of_the_same_weights(
-    exams: list[Exam], workspace: Workspace, benchmarks: dict[str, Benchmark]
+    exams: list[Exam], workspace: Workspace, benchmarks: dict[str, Benchmark], tmp_path: Path
 ) -> None:
     """The base is scored once for all runs in an output folder, under whatever name it comes."""
-    first = run(Sweep(workspace, Sheet(), exams), model=Path("/models/base"))
+    base, copy = tmp_path / "base", tmp_path / "copy"
+    base.mkdir()
+    copy.mkdir()
+    first = run(Sweep(workspace, Sheet(), exams), model=base)
     again = [
         BenchmarkExam(benchmarks["mini_winogrande"], Mirror(), 4),
         BenchmarkExam(benchmarks["mini_piqa"], Mirror(), 8),
     ]
     engine = Sheet()
-    second = Sweep(workspace, engine, again).run(Path("/copy"), DIGEST, "step-000000", Silent())
+    second = Sweep(workspace, engine, again).run(copy, DIGEST, "step-000000", Silent())
     assert second[1] == first[0]
     assert sum(map(len, engine.asked)) == len(again[0].requests(MODEL))
 
@@ -287,7 +176,7 @@ def test_a_journal_cut_in_the_middle_of_a_line(
 ) -> None:
     """The last line is lost; its batch is asked again as a whole, those before it are not."""
     first, second = Sheet(kill_after=4), Sheet()
-    journal = killed(Sweep(workspace, first, exams))
+    (journal,) = killed(Sweep(workspace, first, exams))
     text = journal.read_bytes()
     assert b"\n" not in text[-cut:-1]
     journal.write_bytes(text[:-cut])
@@ -300,7 +189,7 @@ def test_a_journal_cut_and_killed_once_more(
     exams: list[Exam], workspace: Workspace, tmp_path: Path
 ) -> None:
     """What is written after a line that was cut must not become a part of it."""
-    journal = killed(Sweep(workspace, Sheet(kill_after=4), exams))
+    (journal,) = killed(Sweep(workspace, Sheet(kill_after=4), exams))
     journal.write_bytes(journal.read_bytes()[:-7])
     killed(Sweep(workspace, Sheet(kill_after=1), exams))
     engine = Sheet()
@@ -312,48 +201,29 @@ def test_a_journal_cut_and_killed_once_more(
 def test_a_journal_without_its_first_line_or_empty(
     exams: list[Exam], workspace: Workspace, tmp_path: Path
 ) -> None:
-    journal = killed(Sweep(workspace, Sheet(kill_after=4), exams))
+    (journal,) = killed(Sweep(workspace, Sheet(kill_after=4), exams))
     journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[1:]))
-    killed(Sweep(workspace, Sheet(kill_after=2), exams))
-    journal.write_bytes(b"")
+    for journal in killed(Sweep(workspace, Sheet(kill_after=2), exams)):
+        journal.write_bytes(b"")
     engine = Sheet()
     run(Sweep(workspace, engine, exams))
     assert len(engine.asked) == 13
     assert content(workspace.root) == undisturbed(exams, tmp_path / "calm")
 
 
-@attrs.define
-class Stub:
-    """An exam with a fixed name, as one whose prompts changed although its key did not."""
+def test_killed_between_the_result_and_the_end_of_its_answers(
+    exams: list[Exam], workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(_: Answers) -> None:
+        raise Killed
 
-    asked: Sequence[Request]
-    name: str = "stub"
-    metric: str = "acc"
-
-    def key(self) -> str:
-        return "stub-0"
-
-    def check(self) -> None:
-        pass
-
-    def requests(self, tokenizer_folder: Path) -> list[Request]:
-        return list(self.asked)
-
-    def mark(self, responses: Sequence[Any]) -> Marked:
-        items = [
-            Item(
-                task="stub",
-                doc_id=index,
-                doc_hash=str(index),
-                score=response[0],
-                metrics={"acc": response[0]},
-                prompt="",
-                target="",
-                response=response,
-            )
-            for index, response in enumerate(responses)
-        ]
-        return Marked(items, sum(item.score for item in items) / len(items), {})
+    with monkeypatch.context() as patch:
+        patch.setattr(Answers, "discard", die)
+        killed(Sweep(workspace, Sheet(), exams))
+    engine = Sheet()
+    run(Sweep(workspace, engine, exams))
+    assert sum(map(len, engine.asked)) == 20  # the first exam's result is there
+    assert content(workspace.root) == undisturbed(exams, tmp_path / "calm")
 
 
 @pytest.mark.parametrize(
@@ -374,7 +244,7 @@ def test_a_journal_of_other_requests_is_started_afresh(
     engine = Sheet(batch=1)
     (found,) = run(Sweep(workspace, engine, [Stub(other)]))
     assert len(engine.asked) == len(other)
-    assert [i.response for i in read_items(found.items_file)] == [_by_heart(r) for r in other]
+    assert [i.response for i in read_items(found.items_file)] == [by_heart(r) for r in other]
 
 
 def test_options_of_a_completion_are_part_of_the_request(workspace: Workspace) -> None:
@@ -386,68 +256,74 @@ def test_options_of_a_completion_are_part_of_the_request(workspace: Workspace) -
     assert len(engine.asked) == 4
 
 
-# --- the real engine
+# --- prepared once
 
 
-@pytest.fixture
-def real_exams(benchmarks: dict[str, Benchmark]) -> list[Exam]:
-    """All kinds of request: log-likelihoods, lm-eval's texts, and completions of a task."""
-    dataset = Arithmetic()
-    dataset.max_new_tokens = 6
-    return [
-        BenchmarkExam(benchmarks["mini_hellaswag"], Mirror(), 6),
-        BenchmarkExam(benchmarks["mini_ifeval"], Mirror(), 6),
-        TaskExam(dataset, Mirror(), 6),
-    ]
-
-
-def test_the_stock_engine_continues_to_the_same_items(
-    real_exams: list[Exam], workspace: Workspace, wide_model: Path, tmp_path: Path
+def test_what_is_worth_knowing_of_the_work_is_told_and_kept(
+    exams: list[Exam], workspace: Workspace
 ) -> None:
-    """Killed before every batch in turn; the last attempt must find what an undisturbed run does.
-
-    Each attempt loads the model again, as a process that was started anew does.
-    """
-    calm = Workspace(tmp_path / "calm")
-    engine = StockEngine(CPU, batch_size=1)
-    expected = run(Sweep(calm, engine, real_exams), wide_model)
-    batches = sum(len(engine.plan(exam.requests(wide_model))) for exam in real_exams)
-    assert batches > 6
-    for _ in range(batches - 1):
-        killed(Sweep(workspace, Interrupted(engine, granted=1), real_exams), wide_model)
-    last = Interrupted(engine, granted=99)
-    found = run(Sweep(workspace, last, real_exams), wide_model)
-    assert last.asked == 1
-    assert [e.score for e in found] == [e.score for e in expected]
-    assert content(workspace.root) == content(calm.root)
+    engine, notes = Sheet(facts={"truncated_requests": 1234}), Notes()
+    found = Sweep(workspace, engine, exams).run(MODEL, DIGEST, "base", notes)
+    assert notes.lines == [f"{exam.name}: truncated requests: 1,234" for exam in exams]
+    assert [evaluation.details["truncated_requests"] for evaluation in found] == [1234, 1234]
+    notes = Notes()
+    Sweep(workspace, Sheet(), [Stub([Score("a", " x")])]).run(MODEL, DIGEST, "base", notes)
+    assert notes.lines == []
 
 
-def test_answers_of_the_stock_engine_are_whole(
-    real_exams: list[Exam], workspace: Workspace, wide_model: Path
+@pytest.mark.parametrize(
+    ("change", "times"),
+    [
+        ({}, 1),
+        ({"model.safetensors": "other weights"}, 1),
+        ({"README.md": "Hello", "rng_state.pth": ""}, 1),
+        ({"tokenizer.json": '{"other": 1}'}, 2),
+        ({"config.json": '{"max_position_embeddings": 9}'}, 2),
+        ({"chat_template.jinja": "{{ messages }}"}, 2),
+    ],
+    ids=["same", "weights", "unread", "tokenizer", "window", "template"],
+)
+def test_models_with_the_same_tokenizer_share_the_work(
+    exams: list[Exam], workspace: Workspace, tmp_path: Path, change: dict[str, str], times: int
 ) -> None:
-    likelihoods, texts, task = run(Sweep(workspace, StockEngine(CPU), real_exams), wide_model)
-    for item in read_items(likelihoods.items_file):
-        assert len({log_p for log_p, _ in item.response}) == len(item.response) == 4
-        assert max(log_p for log_p, _ in item.response) < 0
-    assert len({item.response[0] for item in read_items(texts.items_file)}) == 6
-    assert len({item.response[0] for item in read_items(task.items_file)}) > 1
-    assert task.details == {"truncation_rate": 1.0, "mean_tokens": 6.0}
+    base, checkpoint = tmp_path / "base", tmp_path / "checkpoint"
+    for folder in (base, checkpoint):
+        folder.mkdir()
+        for name in ("config.json", "tokenizer.json", "model.safetensors"):
+            (folder / name).write_text("{}")
+    for name, text in change.items():
+        (checkpoint / name).write_text(text)
+    engine, notes = Sheet(), Notes()
+    sweep = Sweep(workspace, engine, exams)
+    sweep.run(base, DIGEST, "base", notes)
+    sweep.run(checkpoint, "e" * 64, "checkpoint", notes)
+    assert engine.prepared == [base, base, checkpoint, checkpoint][: 2 * times]
+    assert engine.loads == [base, checkpoint]
+    assert len(list(sweep.results("e" * 64))) == 2
+
+
+def test_adapters_of_other_bases_do_not_share_the_work(
+    exams: list[Exam], workspace: Workspace, tmp_path: Path
+) -> None:
+    """An adapter has the tokenizer beside it, but its base's context window."""
+    adapters = []
+    for window in (512, 4096):
+        base, adapter = tmp_path / f"base-{window}", tmp_path / f"adapter-{window}"
+        base.mkdir()
+        (base / "config.json").write_text(json.dumps({"max_position_embeddings": window}))
+        adapter.mkdir()
+        (adapter / "tokenizer.json").write_text("{}")
+        config = {"base_model_name_or_path": str(base)}
+        (adapter / "adapter_config.json").write_text(json.dumps(config))
+        adapters.append(adapter)
+    engine = Sheet()
+    sweep = Sweep(workspace, engine, exams[:1])
+    for adapter, digest in zip(adapters, ("d" * 64, "e" * 64), strict=True):
+        sweep.run(adapter, digest, "adapter", Silent())
+    assert engine.prepared == adapters
 
 
 # --- damage
-
-
-def flip(path: Path) -> None:
-    """Change one byte in the middle: the size stays."""
-    raw = bytearray(path.read_bytes())
-    raw[len(raw) // 2] ^= 1
-    path.write_bytes(raw)
-
-
-def raise_score(folder: Path) -> None:
-    file = folder / "results.json"
-    plain = json.loads(file.read_text())
-    file.write_text(json.dumps(plain | {"score": 1.0}))
 
 
 @pytest.mark.parametrize(
@@ -508,39 +384,6 @@ def test_an_exam_that_asks_nothing(workspace: Workspace) -> None:
     with pytest.raises(DataError, match="stub has no items to score"):
         run(Sweep(workspace, Sheet(), [Stub([])]))
     assert content(workspace.root) == {}
-
-
-@pytest.fixture
-def damaged_model(wide_model: Path, tmp_path: Path) -> Path:
-    from safetensors.torch import load_file, save_file
-
-    folder = tmp_path / "diverged"
-    shutil.copytree(wide_model, folder)
-    weights = load_file(folder / "model.safetensors")
-    for tensor in weights.values():
-        tensor.fill_(float("nan"))
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    return folder
-
-
-@pytest.mark.parametrize(
-    "index",
-    [
-        0,
-        1,
-        2,
-    ],
-    ids=["likelihoods", "texts", "completions"],
-)
-def test_weights_that_are_no_numbers_are_no_score(
-    real_exams: list[Exam], workspace: Workspace, damaged_model: Path, index: int
-) -> None:
-    sweep = Sweep(workspace, StockEngine(CPU), [real_exams[index]])
-    with pytest.raises(WorkError) as caught:
-        run(sweep, damaged_model)
-    assert str(damaged_model) in str(caught.value)
-    assert list(sweep.results(DIGEST)) == []
-    assert list(workspace.root.rglob("manifest.json")) == []
 
 
 def test_a_failure_keeps_the_exams_before_it(

@@ -51,10 +51,17 @@ _SESSION_OPTIONS = (
         help="Number format of evaluation; auto: bfloat16 on a GPU, else float32.",
     ),
     click.option(
+        "--engine",
+        default="auto",
+        show_default=True,
+        type=click.Choice(["auto", "builtin", "stock"]),
+        help="What scores models: the built-in engine, or lm-eval's own model (slow).",
+    ),
+    click.option(
         "--batch-size",
         default=16,
         show_default=True,
-        help="Sequences in a forward pass of evaluation.",
+        help="Sequences in a forward pass of --engine stock.",
     ),
 )
 
@@ -68,9 +75,12 @@ def session_options(function: F) -> F:
 
 def session_from(**options: Any) -> Any:
     """Open the session that the options of `session_options` describe."""
-    from forget.session import open_session
+    from forget.session import EngineOptions, open_session
 
-    return open_session(**options)
+    engine = EngineOptions(
+        **{name: options.pop(name) for name in ("engine", "device", "dtype", "batch_size")}
+    )
+    return open_session(**options, options=engine)
 
 
 def names(value: str | None) -> tuple[str, ...] | None:

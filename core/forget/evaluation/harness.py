@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
-import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from forget.mirror import Mirror
 
 __all__ = ["BoundTask", "ScoredDocument", "bind", "hf_model", "task_folder", "task_sources"]
 
-_INCLUDED = re.compile(r"^include:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 _SPLITS = ("training_split", "validation_split", "test_split", "fewshot_split")
 
 
@@ -66,6 +66,7 @@ class BoundTask:
         Args:
             responses: One for each of `requests`, in their order.
         """
+        _seed_language_detection()
         by_document: dict[int, list[Any]] = {}
         for instance, response in zip(self.task.instances, responses, strict=True):
             answer = tuple(response) if isinstance(response, list) else response
@@ -119,12 +120,26 @@ def task_sources(task_file: Path) -> list[Path]:
         if path in found or not path.is_file():
             continue
         found[path] = None
-        text = path.read_text(encoding="utf-8") if path.suffix != ".py" else ""
-        pending += [path.parent / name for name in _INCLUDED.findall(text)]
+        if path.suffix == ".py":
+            continue
+        text = path.read_text(encoding="utf-8")
+        pending += [path.parent / name for name in _included(text)]
         # Code may import its neighbours: all of them count.
         if "!function" in text:
             pending += sorted(path.parent.glob("*.py"))
     return list(found)
+
+
+def _included(text: str) -> list[str]:
+    """Read what a task's YAML includes: one file or several."""
+    import yaml
+
+    # lm-eval's `!function` is read as nothing: its code must not run here.
+    untagged: Any = type("Untagged", (yaml.SafeLoader,), {})
+    untagged.add_multi_constructor("!", lambda *_: None)
+    content = yaml.load(text, untagged)  # noqa: S506 - derived from the safe loader
+    names = content.get("include", []) if isinstance(content, dict) else []
+    return [names] if isinstance(names, str) else list(names)
 
 
 def bind(benchmark: Benchmark, mirror: Mirror, limit: int | None) -> list[BoundTask]:
@@ -170,7 +185,8 @@ def _build(file: TaskFile, mirror: Mirror, limit: int | None) -> BoundTask:
         config.update({"task": file.name, "num_fewshot": 0})
         if file.mirror and mirror.root is not None:
             config.update(_local_data(config, file, mirror))
-        task = ConfigurableTask(config=config)
+        with _without_advice():
+            task = ConfigurableTask(config=config)
         task.build_all_requests(limit=limit, rank=0, world_size=1)
     except DataError:
         raise
@@ -179,6 +195,24 @@ def _build(file: TaskFile, mirror: Mirror, limit: int | None) -> BoundTask:
     if not task.instances:
         raise DataError(f"The lm-eval task {file.name!r} has no documents.")
     return BoundTask(file.name, task)
+
+
+def _seed_language_detection() -> None:
+    """Have IFEval's detector of languages answer alike for equal texts: it draws at random."""
+    if "langdetect" in sys.modules:
+        sys.modules["langdetect"].DetectorFactory.seed = 0
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Keep lm-eval from advising on its own command line where documents come from a function."""
+    logger = logging.getLogger("lm_eval.api.task")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _show_nltk(mirror: Mirror) -> None:

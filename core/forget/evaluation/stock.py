@@ -11,12 +11,15 @@ import attrs
 
 from forget.errors import WorkError
 from forget.evaluation.harness import hf_model
-from forget.inference.engine import Batch, Complete, Generate, Request, Score
+from forget.inference.engine import Batch, Complete, Generate, Request, Score, Work
 from forget.inference.generation import complete
 from forget.inference.loading import ATTENTION, Loaded, load_model
 from forget.inference.machine import Machine, package_version
 
 __all__ = ["StockEngine"]
+
+_DEFAULT_LENGTH = 256
+"""lm-eval's longest generation where a task says nothing [tokens]."""
 
 _BATCHES_KEPT = 4
 """Forward passes between two writes to the journal: what a kill may cost."""
@@ -47,7 +50,11 @@ class StockEngine:
             **{name: package_version(name) for name in ("lm-eval", "torch", "transformers")},
         }
 
-    def plan(self, requests: Sequence[Request]) -> list[Batch]:
+    def prepare(self, requests: Sequence[Request], folder: Path) -> Work:
+        """See `Engine.prepare`; lm-eval tokenises by itself when it answers."""
+        return Work(requests=requests, batches=self._plan(requests), ready=requests)
+
+    def _plan(self, requests: Sequence[Request]) -> list[Batch]:
         """Longest first, kinds apart, equal contexts together: lm-eval reuses their logits."""
         order = sorted(range(len(requests)), key=lambda i: _sort_key(requests[i], i))
         size = self.batch_size * _BATCHES_KEPT
@@ -56,12 +63,19 @@ class StockEngine:
             if not batches or not _joins(requests, batches[-1], index, size):
                 batches.append([])
             batches[-1].append(index)
-        return [tuple(batch) for batch in batches]
+        return [_batch(requests, batch) for batch in batches]
 
     def load(self, folder: Path) -> StockModel:
         """See `Engine.load`."""
         loaded = load_model(folder, self.machine)
         return StockModel(loaded, self.batch_size, folder)
+
+    def reshaped(self) -> StockEngine:
+        """See `Engine.reshaped`."""
+        return attrs.evolve(self, batch_size=max(1, self.batch_size // 3))
+
+    def release(self) -> None:
+        """See `Engine.release`; a model is kept by who asked for it."""
 
 
 @attrs.define
@@ -73,8 +87,9 @@ class StockModel:
     folder: Path
     _lm: Any = None
 
-    def answer(self, requests: Sequence[Request]) -> list[Any]:
+    def answer(self, work: Work, batch: Batch) -> list[Any]:
         """See `RunningModel.answer`."""
+        requests = [work.requests[index] for index in batch.requests]
         first = requests[0]
         if isinstance(first, Complete):
             return self._complete([r for r in requests if isinstance(r, Complete)])
@@ -119,6 +134,20 @@ class _Instance:
 
 def _instances(arguments: Sequence[tuple[Any, ...]]) -> list[_Instance]:
     return [_Instance(args) for args in arguments]
+
+
+def _batch(requests: Sequence[Request], indices: Sequence[int]) -> Batch:
+    """Make a batch; its cost is the length of its texts, or of what may be written."""
+    first = requests[indices[0]]
+    if isinstance(first, Score):
+        characters = sum(len(_text(requests[i])) for i in indices)
+        return Batch(tuple(indices), characters / 4, "score")
+    length = _DEFAULT_LENGTH
+    if isinstance(first, Complete):
+        length = first.sampling.max_new_tokens
+    elif isinstance(first, Generate):
+        length = first.options.get("max_gen_toks") or _DEFAULT_LENGTH
+    return Batch(tuple(indices), float(length * len(indices)), "generate")
 
 
 def _text(request: Request) -> str:

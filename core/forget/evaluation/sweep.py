@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
 from forget.errors import DataError
+from forget.evaluation.answers import Answers, discard_answers
 from forget.evaluation.exam import Exam
 from forget.evaluation.items import write_items
-from forget.inference.engine import Engine, Request, RunningModel
+from forget.evaluation.shards import Shard, balance, freeze_rates
+from forget.inference.engine import Batch, Engine, RunningModel, Work
+from forget.inference.weights import tokenizer_digest
 from forget.progress import Progress
-from forget.store import journal
 from forget.store.atomic import staged_folder, write_json
 from forget.store.layout import Workspace
 from forget.store.manifest import read_manifest, seal, verify
 
 __all__ = ["Evaluation", "Sweep", "fingerprint_name", "read_evaluation"]
+
+_RATES = {"score": 1.0, "generate": 4.0}
+"""Relative seconds per unit of cost where nothing was measured: a written token takes longer."""
 
 
 @attrs.frozen(kw_only=True)
@@ -69,16 +75,33 @@ def fingerprint_name(engine: Engine) -> str:
     """Name an engine's fingerprint: readable first, then its hash."""
     fingerprint = engine.fingerprint()
     digest = hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode()).hexdigest()[:10]
-    return f"{fingerprint['engine']}-{fingerprint['device']}-{fingerprint['dtype']}-{digest}"
+    return f"{engine.name}-{fingerprint['device']}-{fingerprint['dtype']}-{digest}"
 
 
-@attrs.frozen
+class _Model(NamedTuple):
+    """The model that is being evaluated."""
+
+    folder: Path
+    digest: str
+    label: str
+
+
+@attrs.define
 class Sweep:
-    """The evaluation of some models on some exams by one engine."""
+    """The evaluation of some models on some exams by one engine.
+
+    Attributes:
+        workspace: Where results are.
+        engine: What runs the models.
+        exams: What they are scored on.
+        shard: The part of the work that is done here; None does all of it.
+    """
 
     workspace: Workspace
     engine: Engine
     exams: Sequence[Exam]
+    shard: Shard | None = None
+    _works: dict[tuple[str, str], Work] = attrs.field(factory=dict, init=False)
 
     def folder(self, digest: str, exam: Exam) -> Path:
         """Return where the evaluation of a model on an exam is or will be."""
@@ -93,23 +116,39 @@ class Sweep:
         """List the exams that a model has not finished."""
         return [exam for exam in self.exams if read_evaluation(self.folder(digest, exam)) is None]
 
-    def run(self, model: Path, digest: str, label: str, progress: Progress) -> list[Evaluation]:
+    def run(self, folder: Path, digest: str, label: str, progress: Progress) -> list[Evaluation]:
         """Evaluate one model, continuing what was begun; return its results in exam order.
 
         Args:
-            model: The model folder.
+            folder: The model folder.
             digest: Its digest, which names the results.
             label: What the user knows it by.
             progress: Where to report.
         """
+        model = _Model(folder, digest, label)
         for exam in self.exams:
             self._drop_damaged(self.folder(digest, exam), progress)
+        missing = self.missing(digest)
+        for exam in self.exams:
+            if exam not in missing:
+                discard_answers(self.folder(digest, exam))  # of a process killed just before
+        mine = self._mine(model, progress) if self.shard and missing else None
         running: RunningModel | None = None
-        for exam in self.missing(digest):
-            if running is None:
+        for exam in missing:
+            if read_evaluation(self.folder(digest, exam)) is not None:
+                continue  # another process has concluded it meanwhile
+            work = self._work(exam, model, progress)
+            answers = Answers(self.folder(digest, exam), work.digest)
+            batches = [b for b in work.batches if mine is None or (exam.name, b) in mine]
+            left = [batch for batch in batches if not answers.has(batch)]
+            if left and running is None:
                 with progress.task(f"{label}: loading the model", None):
-                    running = self.engine.load(model)
-            self._evaluate(exam, running, model, digest, label, progress)
+                    running = self.engine.load(folder)
+                if read_evaluation(self.folder(digest, exam)) is not None:
+                    continue  # loading takes its time, and others go on
+                answers.refresh()
+            seconds = _answer(work, batches, answers, running, progress, f"{label}: {exam.name}")
+            self._conclude(exam, work, answers, model, seconds)
         return list(self.results(digest))
 
     def results(self, digest: str) -> Iterator[Evaluation]:
@@ -123,98 +162,107 @@ class Sweep:
         """Have an evaluation done again whose files no longer have their digests."""
         if (folder / "manifest.json").is_file() and verify(folder) is None:
             progress.note(f"{folder} was changed or cut short: evaluating it again.")
-            (folder / "manifest.json").unlink()
+            (folder / "manifest.json").unlink(missing_ok=True)  # another process may find it too
 
-    def _evaluate(
+    def _work(self, exam: Exam, model: _Model, progress: Progress) -> Work:
+        """Prepare an exam for all models with the same tokenizer, once."""
+        key = (exam.key(), tokenizer_digest(model.folder))
+        if key not in self._works:
+            with progress.task(f"{exam.name}: reading and tokenising", None):
+                requests = exam.requests(model.folder)
+                if not requests:
+                    raise DataError(f"{exam.name} has no items to score.")
+                self._works[key] = self.engine.prepare(requests, model.folder)
+            for fact, value in self._works[key].facts.items():
+                progress.note(f"{exam.name}: {fact.replace('_', ' ')}: {value:,}")
+        return self._works[key]
+
+    def _mine(self, model: _Model, progress: Progress) -> set[tuple[str, Batch]]:
+        """Return the batches of this process's shard, as divided over all exams."""
+        assert self.shard is not None
+        pieces = [
+            (exam.name, batch)
+            for exam in self.exams
+            for batch in self._work(exam, model, progress).batches
+        ]
+        names = "\n".join(sorted(exam.key() for exam in self.exams))
+        plan = hashlib.sha256(f"{self.shard.count}\n{names}".encode()).hexdigest()[:12]
+        file = self.folder(model.digest, self.exams[0]).parent.parent / f".shards-{plan}.json"
+        rates = freeze_rates(file, self._measured_rates())
+        costs = [batch.cost * rates[batch.kind] for _, batch in pieces]
+        shards = balance(costs, self.shard.count)
+        mine = self.shard.index - 1
+        return {piece for piece, shard in zip(pieces, shards, strict=True) if shard == mine}
+
+    def _measured_rates(self) -> dict[str, float]:
+        """Return the seconds per unit of cost of what this engine has evaluated here before."""
+        seconds, cost = dict.fromkeys(_RATES, 0.0), dict.fromkeys(_RATES, 0.0)
+        pattern = f"evaluations/*/*/{fingerprint_name(self.engine)}"
+        for folder in self.workspace.root.glob(pattern):
+            manifest = read_manifest(folder)
+            times = manifest.details.get("time", {}) if manifest else {}
+            for kind, (took, units) in times.items():
+                seconds[kind] += took
+                cost[kind] += units
+        if not all(cost.values()):
+            return dict(_RATES)
+        return {kind: seconds[kind] / cost[kind] for kind in _RATES}
+
+    def _conclude(
         self,
         exam: Exam,
-        running: RunningModel,
-        model: Path,
-        digest: str,
-        label: str,
-        progress: Progress,
+        work: Work,
+        answers: Answers,
+        model: _Model,
+        seconds: dict[str, tuple[float, float]],
     ) -> None:
-        with progress.task(f"{label}: {exam.name}: reading", None):
-            requests = exam.requests(model)
-        if not requests:
-            raise DataError(f"{exam.name} has no items to score.")
-        folder = self.folder(digest, exam)
-        answers = _answer(
-            _Journal.open(folder, requests),
-            self.engine.plan(requests),
-            requests,
-            running,
-            progress,
-            f"{label}: {exam.name}",
-        )
-        marked = exam.mark([answers[index] for index in range(len(requests))])
-        with staged_folder(folder) as staging:
+        """Mark an exam whose answers are all there, and seal its evaluation."""
+        answers.refresh()
+        if not all(answers.has(batch) for batch in work.batches):
+            return  # other shards are still at it; the last of them comes through here
+        found = answers.all()
+        marked = exam.mark([found[index] for index in range(len(work.requests))])
+        with staged_folder(self.folder(model.digest, exam)) as staging:
             write_items(staging / "items.parquet", marked.items)
             result = {
                 "exam": exam.name,
                 "metric": exam.metric,
                 "score": marked.score,
                 "items": len(marked.items),
-                "details": marked.details,
+                "details": {**marked.details, **work.facts},
             }
             write_json(staging / "results.json", result)
             seal(
                 staging,
                 "evaluation",
                 {
-                    "model_digest": digest,
-                    "requests_digest": _requests_digest(requests),
+                    "model_digest": model.digest,
+                    "work_digest": work.digest,
                     "fingerprint": dict(self.engine.fingerprint()),
+                    "time": seconds,
                 },
             )
-        _Journal.path(folder).unlink(missing_ok=True)
-
-
-@attrs.frozen
-class _Journal:
-    """Answers that were finished before the evaluation was: ``[index, answer]`` a line."""
-
-    file: Path
-    answers: dict[int, Any]
-
-    @staticmethod
-    def path(folder: Path) -> Path:
-        return folder.with_name(f".{folder.name}.answers.jsonl")
-
-    @classmethod
-    def open(cls, folder: Path, requests: Sequence[Request]) -> _Journal:
-        """Read the journal; one that answers other requests is started afresh."""
-        file, wanted = cls.path(folder), {"requests": _requests_digest(requests)}
-        records = journal.read(file)
-        if not records or records[0] != wanted:
-            records = [wanted]
-        # Written back in any case: a last line that was cut short would spoil the one after it.
-        journal.rewrite(file, records)
-        return cls(file, dict(records[1:]))
+        answers.discard()
 
 
 def _answer(
-    kept: _Journal,
-    plan: Sequence[tuple[int, ...]],
-    requests: Sequence[Request],
-    running: RunningModel,
+    work: Work,
+    batches: Sequence[Batch],
+    answers: Answers,
+    running: RunningModel | None,
     progress: Progress,
     description: str,
-) -> dict[int, Any]:
-    answers = dict(kept.answers)
-    with progress.task(description, len(requests)) as advance:
-        for batch in plan:
-            # A batch is answered whole or not at all: its shape is part of its answers.
-            if not all(index in answers for index in batch):
-                new = dict(zip(batch, running.answer([requests[i] for i in batch]), strict=True))
-                journal.append(kept.file, ([index, answer] for index, answer in new.items()))
-                answers.update(new)
-            advance(len(batch))
-    return answers
-
-
-def _requests_digest(requests: Sequence[Request]) -> str:
-    digest = hashlib.sha256()
-    for request in requests:
-        digest.update(repr((type(request).__name__, attrs.astuple(request))).encode())
-    return digest.hexdigest()[:16]
+) -> dict[str, tuple[float, float]]:
+    """Answer what is left of some batches; return seconds and cost of it by kind."""
+    spent: dict[str, tuple[float, float]] = {}
+    with progress.task(description, sum(len(batch.requests) for batch in batches)) as advance:
+        for batch in batches:
+            if not answers.has(batch):
+                assert running is not None
+                started = time.monotonic()
+                answers.add(batch, running.answer(work, batch))
+                seconds, cost = spent.get(batch.kind, (0.0, 0.0))
+                took = time.monotonic() - started
+                spent[batch.kind] = (seconds + took, cost + batch.cost)
+            advance(len(batch.requests))
+    return spent

@@ -1,13 +1,16 @@
 """The seam between evaluation and whatever runs the model: what an engine is asked and answers.
 
-Evaluation hands an engine the whole list of requests, takes a plan of batches for them, and has
-the batches answered one by one, keeping each before the next. A plan depends on the requests
-alone, so a resumed evaluation, a shard and every checkpoint of a sweep meet the same batches.
+Evaluation hands an engine the whole list of requests and gets them back as work: tokenised once and
+planned into batches. Every model then answers the batches one by one, each kept before the next. A
+plan depends on requests and tokenizer alone, so a resumed evaluation, a shard and every checkpoint
+of a sweep meet the same batches.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +18,16 @@ import attrs
 
 from forget.completion import Sampling
 
-__all__ = ["Batch", "Complete", "Engine", "Generate", "Request", "RunningModel", "Score"]
+__all__ = [
+    "Batch",
+    "Complete",
+    "Engine",
+    "Generate",
+    "Request",
+    "RunningModel",
+    "Score",
+    "Work",
+]
 
 
 @attrs.frozen
@@ -43,18 +55,59 @@ class Complete:
 
 
 Request = Score | Generate | Complete
-Batch = tuple[int, ...]
-"""Indices of requests that are answered together."""
+
+
+@attrs.frozen
+class Batch:
+    """Requests that are answered together.
+
+    Attributes:
+        requests: Indices of the requests.
+        cost: What it costs, in the engine's own unit; comparable within one engine and kind.
+        kind: ``score`` or ``generate``.
+    """
+
+    requests: tuple[int, ...]
+    cost: float
+    kind: str
+
+
+@attrs.frozen(kw_only=True)
+class Work:
+    """Requests made ready to be answered by any model with the same tokenizer.
+
+    Attributes:
+        requests: The requests.
+        batches: Which of them are answered together; every index once.
+        ready: What the engine made of each request.
+        facts: What a reader of the results should know: how many requests were cut, say.
+    """
+
+    requests: Sequence[Request]
+    batches: Sequence[Batch]
+    ready: Sequence[Any]
+    facts: Mapping[str, int] = attrs.field(factory=dict)
+
+    @cached_property
+    def digest(self) -> str:
+        """The name of requests and batches: answers to others are not answers to these."""
+        total = hashlib.sha256()
+        for request in self.requests:
+            total.update(repr((type(request).__name__, attrs.astuple(request))).encode())
+        for batch in self.batches:
+            total.update(repr(batch.requests).encode())
+        return total.hexdigest()[:16]
 
 
 class RunningModel(Protocol):
     """A model in memory."""
 
-    def answer(self, requests: Sequence[Request]) -> list[Any]:
-        """Answer one batch, in order, each by a value that JSON can hold.
+    def answer(self, work: Work, batch: Batch) -> list[Any]:
+        """Answer one batch, in the order of its requests, each by a value that JSON can hold.
 
         Raises:
-            WorkError: The model gave something that is no answer (NaN).
+            WorkError: The model gave something that is no answer (NaN), or the memory does not
+                suffice for a single request.
         """
         ...
 
@@ -68,8 +121,12 @@ class Engine(Protocol):
         """Return all that may change a score besides weights and requests; no heavy import."""
         ...
 
-    def plan(self, requests: Sequence[Request]) -> list[Batch]:
-        """Split requests into batches: a pure function of the requests."""
+    def prepare(self, requests: Sequence[Request], folder: Path) -> Work:
+        """Tokenise and plan: a pure function of the requests and the folder's tokenizer.
+
+        Raises:
+            DataError: A request cannot be answered by any model.
+        """
         ...
 
     def load(self, folder: Path) -> RunningModel:
@@ -78,4 +135,12 @@ class Engine(Protocol):
         Raises:
             ModelError: The folder cannot be loaded.
         """
+        ...
+
+    def release(self) -> None:
+        """Give the memory of the loaded model back."""
+        ...
+
+    def reshaped(self) -> Engine:
+        """Return the same engine with batches of another size, to tell its noise by."""
         ...

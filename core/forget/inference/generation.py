@@ -12,7 +12,7 @@ from forget.inference.loading import Loaded
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["complete"]
+__all__ = ["complete", "stop_ids"]
 
 
 def complete(loaded: Loaded, prompts: Sequence[str], sampling: Sampling) -> list[Completion]:
@@ -42,7 +42,7 @@ def complete(loaded: Loaded, prompts: Sequence[str], sampling: Sampling) -> list
             pad_token_id=_pad_id(tokenizer),
             **_options(sampling),
         )
-    stops = _stop_ids(loaded)
+    stops = stop_ids(loaded)
     new = out_BT[:, ids_BT.shape[1] :].tolist()
     return [_completion(tokenizer, tokens, stops) for tokens in new]
 
@@ -84,7 +84,8 @@ def _completion(tokenizer: Any, tokens: list[int], stops: set[int]) -> Completio
     )
 
 
-def _stop_ids(loaded: Loaded) -> set[int]:
+def stop_ids(loaded: Loaded) -> set[int]:
+    """Return the tokens that end a completion: those of the model and of its tokenizer."""
     configured = loaded.model.generation_config.eos_token_id
     stops = set(configured) if isinstance(configured, list) else {configured}
     return (stops | {loaded.tokenizer.eos_token_id}) - {None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from forget.errors import ModelError, WorkError
+from forget.errors import ModelError, UnsupportedModelError, WorkError
 from forget.inference.machine import Machine
 from forget.inference.weights import adapter_base, check_model_folder
 
@@ -36,11 +36,12 @@ def load_tokenizer(folder: Path) -> Any:
         raise ModelError(f"The tokenizer in {folder} cannot be loaded: {_short(error)}") from error
 
 
-def load_model(folder: Path, machine: Machine) -> Loaded:
+def load_model(folder: Path, machine: Machine, attention: str = ATTENTION) -> Loaded:
     """Load a model folder for inference; an adapter is merged into its base.
 
     Raises:
         ModelError: The folder is incomplete, or transformers cannot load it.
+        UnsupportedModelError: It cannot use the attention asked for.
         WorkError: Its weights are not all numbers.
     """
     import torch
@@ -49,18 +50,31 @@ def load_model(folder: Path, machine: Machine) -> Loaded:
     check_model_folder(folder)
     base = adapter_base(folder)
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             base or folder,
             dtype=getattr(torch, machine.dtype),
-            attn_implementation=ATTENTION,
+            attn_implementation=attention,
             use_safetensors=True,
+            output_loading_info=True,
         )
+        model, info = loaded
         if base is not None:
             from peft import PeftModel
 
             model = PeftModel.from_pretrained(model, folder).merge_and_unload()
     except Exception as error:  # transformers and safetensors raise many kinds
+        if isinstance(error, KeyError) and error.args == (attention,):
+            raise UnsupportedModelError(
+                f"The built-in engine cannot run the model in {folder}: its attention cannot be "
+                "replaced. Evaluate it with --engine stock."
+            ) from error
         raise ModelError(f"The model in {folder} cannot be loaded: {_short(error)}") from error
+    if info["missing_keys"]:
+        missing = ", ".join(sorted(info["missing_keys"])[:5])
+        raise ModelError(
+            f"The model in {base or folder} lacks weights, which would be drawn at random: "
+            f"{missing}. Copy or save the checkpoint again."
+        )
     model = model.to(machine.device).eval()
     check_finite(model, folder)
     return Loaded(model, load_tokenizer(folder))

@@ -10,9 +10,19 @@ from typing import Any
 from forget.errors import ModelError
 from forget.store.manifest import MANIFEST, Manifest, file_digest, read_manifest, verify
 
-__all__ = ["adapter_base", "check_model_folder", "model_digest"]
+__all__ = [
+    "adapter_base",
+    "check_model_folder",
+    "model_digest",
+    "text_files",
+    "tokenizer_digest",
+]
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model", "vocab.txt")
+_TEXT_FILES = (
+    "tokenizer", "special_tokens", "added_tokens", "vocab", "merges", "spiece", "chat_template",
+    "generation_config",
+)  # fmt: skip
 _MODEL_SUFFIXES = (".safetensors", ".json", ".model", ".jinja", ".txt")
 
 
@@ -87,6 +97,31 @@ def model_digest(folder: Path, *, recompute: bool = True) -> str:
     if base is not None and Path(base).is_dir():
         total.update(model_digest(Path(base), recompute=recompute).encode())
     return total.hexdigest()
+
+
+def tokenizer_digest(folder: Path) -> str:
+    """Return the SHA-256 of tokenizer, chat template and configuration.
+
+    Equal digests mean that texts become the same tokens, and that as many of them fit.
+    """
+    total = hashlib.sha256()
+    base = adapter_base(folder)
+    total.update(f"{base}\n".encode())
+    config = Path(base or folder) / "config.json"
+    if config.is_file():
+        total.update(config.read_bytes())
+    for name, digest in sorted(text_files(folder).items()):
+        total.update(f"{name}:{digest}\n".encode())
+    return total.hexdigest()
+
+
+def text_files(folder: Path) -> dict[str, str]:
+    """Return the digests of the files that decide how texts are read, written and ended."""
+    return {
+        path.name: file_digest(path)
+        for path in folder.iterdir()
+        if path.is_file() and (path.suffix == ".jinja" or path.name.startswith(_TEXT_FILES))
+    }
 
 
 def _file_digests(folder: Path, manifest: Manifest | None) -> dict[str, str]:

@@ -1,0 +1,264 @@
+"""The built-in engine: shared prefixes are computed once, texts are written in batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+
+from forget.completion import Completion
+from forget.errors import ModelError, UnsupportedModelError, WorkError
+from forget.inference.attention import NAME
+from forget.inference.batching import batch_prompts, batch_sequences
+from forget.inference.engine import Batch, Complete, Generate, Request, Score, Work
+from forget.inference.forest import count_nodes
+from forget.inference.loading import Loaded, load_tokenizer
+from forget.inference.machine import Machine, package_version
+from forget.inference.swapping import Swapper
+from forget.inference.tokens import EncodedScore, context_window, encode_prompts, encode_scores
+from forget.inference.writing import Writing, as_writing, cut_at_stops
+
+__all__ = ["BuiltinEngine"]
+
+REVISION = "1"
+"""Raised when a change of the engine may move scores by more than rounding."""
+
+_NODES = {"cpu": 2048, "cuda": 32768, "mps": 4096}
+"""Distinct prefixes of a batch: enough to keep the multiplier busy, and what a kill may cost."""
+
+_WRITTEN = {"cpu": 24_576, "cuda": 1_048_576, "mps": 24_576}
+"""Tokens whose keys are kept at once while texts are written together, prompts included."""
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class _Prompt:
+    """A text to be written, tokenised."""
+
+    tokens: tuple[int, ...]
+    writing: Writing
+
+
+class BuiltinEngine:
+    """Scores and writes with models that transformers loads.
+
+    Args:
+        machine: Device and number format.
+        nodes: Distinct prefixes of a batch; by the device if None.
+        written: Tokens whose keys are kept at once; by the device if None.
+    """
+
+    name = "builtin"
+
+    def __init__(
+        self, machine: Machine, nodes: int | None = None, written: int | None = None
+    ) -> None:
+        self.machine = machine
+        self.nodes = nodes or _NODES[machine.device]
+        self.written = written or _WRITTEN[machine.device]
+        self._swapper = Swapper(machine, NAME)
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """See `Engine.fingerprint`."""
+        return {
+            "engine": f"{self.name}-{REVISION}",
+            "device": self.machine.device,
+            "device_name": self.machine.device_name,
+            "dtype": self.machine.dtype,
+            "attention": "forest",
+            "batching": f"{self.nodes} prefixes, {self.written} written tokens",
+            **{name: package_version(name) for name in ("lm-eval", "torch", "transformers")},
+        }
+
+    def prepare(self, requests: Sequence[Request], folder: Path) -> Work:
+        """See `Engine.prepare`."""
+        tokenizer = load_tokenizer(folder)
+        window = context_window(folder, tokenizer)
+        ready: list[Any] = [None] * len(requests)
+        batches: list[Batch] = []
+        for indices, plan in (
+            (_of(requests, Score), self._plan_scores),
+            (_of(requests, (Generate, Complete)), self._plan_writing),
+        ):
+            if indices:
+                made, planned = plan(tokenizer, [requests[i] for i in indices], window)
+                for index, item in zip(indices, made, strict=True):
+                    ready[index] = item
+                batches += [
+                    attrs.evolve(batch, requests=tuple(indices[i] for i in batch.requests))
+                    for batch in planned
+                ]
+        cut = sum(item.dropped > 0 for item in ready if isinstance(item, EncodedScore))
+        return Work(
+            requests=requests,
+            batches=batches,
+            ready=ready,
+            facts={"truncated_requests": cut} if cut else {},
+        )
+
+    def load(self, folder: Path) -> BuiltinModel:
+        """See `Engine.load`.
+
+        Raises:
+            UnsupportedModelError: Our attention does not do what the model's own does.
+        """
+        from forget.inference.attention import register
+        from forget.inference.support import try_out
+
+        register()
+        loaded, exchanged = self._swapper.load(folder)
+        if not exchanged:
+            try:
+                try_out(loaded.model)
+            except UnsupportedModelError:
+                self.release()  # or the next of its kind would be exchanged for it, untried
+                raise
+        return BuiltinModel(loaded, folder)
+
+    def release(self) -> None:
+        """See `Engine.release`."""
+        self._swapper.release()
+
+    def reshaped(self) -> BuiltinEngine:
+        """See `Engine.reshaped`."""
+        return BuiltinEngine(self.machine, max(1, self.nodes // 3), max(1, self.written // 3))
+
+    def _plan_scores(
+        self, tokenizer: Any, requests: Sequence[Any], window: int
+    ) -> tuple[Sequence[Any], list[Batch]]:
+        encoded = encode_scores(tokenizer, requests, window)
+        sequences = [item.tokens for item in encoded]
+        return encoded, [
+            Batch(indices, count_nodes([sequences[i] for i in indices]), "score")
+            for indices in batch_sequences(sequences, self.nodes)
+        ]
+
+    def _plan_writing(
+        self, tokenizer: Any, requests: Sequence[Any], window: int
+    ) -> tuple[Sequence[Any], list[Batch]]:
+        writings = [as_writing(request) for request in requests]
+        prompts = [_tokenised(tokenizer, writing, window) for writing in writings]
+        alike: dict[Any, list[int]] = {}
+        for index, writing in enumerate(writings):
+            alike.setdefault((writing.sampling, writing.stops), []).append(index)
+        batches = []
+        for (sampling, _), indices in alike.items():
+            lengths = [len(prompts[i].tokens) + sampling.max_new_tokens for i in indices]
+            for part in batch_prompts(lengths, self.written):
+                cost = float(len(part) * sampling.max_new_tokens)
+                batches.append(Batch(tuple(indices[i] for i in part), cost, "generate"))
+        return prompts, batches
+
+
+class BuiltinModel:
+    """A model in memory."""
+
+    def __init__(self, loaded: Loaded, folder: Path) -> None:
+        self._loaded = loaded
+        self._folder = folder
+
+    def answer(self, work: Work, batch: Batch) -> list[Any]:
+        """See `RunningModel.answer`; a batch that the memory does not hold is split."""
+        action = self._score if batch.kind == "score" else self._write
+        return _split_if_needed(action, [work.ready[index] for index in batch.requests])
+
+    def _score(self, encoded: Sequence[EncodedScore]) -> list[Any]:
+        from forget.inference.scoring import score
+
+        self._check_vocabulary([max(*item.tokens, *item.targets) for item in encoded])
+        answers = score(self._loaded.model, encoded)
+        for item, answer in zip(encoded, answers, strict=True):
+            if not math.isfinite(answer.log_p):
+                text = self._loaded.tokenizer.decode(item.targets)
+                raise WorkError(
+                    f"The model in {self._folder} gives {answer.log_p} as the log-likelihood of "
+                    f"{text!r}: its weights are damaged, or training diverged."
+                )
+        return [[answer.log_p, answer.greedy] for answer in answers]
+
+    def _write(self, prompts: Sequence[_Prompt]) -> list[Any]:
+        from forget.inference.decoding import Limits, decode
+        from forget.inference.generation import stop_ids
+        from forget.inference.sampling import Draw
+
+        writing = prompts[0].writing
+        self._check_vocabulary([max(prompt.tokens) for prompt in prompts])
+        written = decode(
+            self._loaded.model,
+            self._loaded.tokenizer,
+            [prompt.tokens for prompt in prompts],
+            [Draw(prompt.writing.sampling, prompt.writing.prompt) for prompt in prompts],
+            Limits(
+                max_new_tokens=writing.sampling.max_new_tokens,
+                end_tokens=frozenset(stop_ids(self._loaded)),
+                stops=writing.stops,
+            ),
+        )
+        return [
+            self._text(item.tokens, item.finished, prompt.writing)
+            for item, prompt in zip(written, prompts, strict=True)
+        ]
+
+    def _text(self, tokens: list[int], finished: bool, writing: Writing) -> Any:
+        text = self._loaded.tokenizer.decode(tokens, skip_special_tokens=True)
+        if writing.special:
+            return cut_at_stops(text, writing.stops)
+        length = len(tokens) + finished
+        return attrs.asdict(Completion(text=text, finished=finished, tokens=length))
+
+    def _check_vocabulary(self, largest: Sequence[int]) -> None:
+        known = self._loaded.model.get_input_embeddings().weight.shape[0]
+        if max(largest) >= known:
+            raise ModelError(
+                f"The tokenizer in {self._folder} writes token {max(largest)}, but the model knows "
+                f"{known} only: the two do not belong together, or its embeddings were not resized."
+            )
+
+
+def _of(requests: Sequence[Request], kinds: Any) -> list[int]:
+    return [index for index, request in enumerate(requests) if isinstance(request, kinds)]
+
+
+def _tokenised(tokenizer: Any, writing: Writing, window: int) -> _Prompt:
+    room = window - writing.sampling.max_new_tokens
+    (tokens,) = encode_prompts(tokenizer, [writing.prompt], None, special=writing.special)
+    if not tokens:
+        raise WorkError("A prompt is empty: there is no token for a model to go on from.")
+    if room < 1 or (len(tokens) > room and not writing.cut):
+        raise WorkError(
+            f"A prompt of {len(tokens)} tokens and {writing.sampling.max_new_tokens} new ones do "
+            f"not fit the model's context window of {window} tokens."
+        )
+    return _Prompt(tokens[-room:], writing)
+
+
+def _split_if_needed(action: Callable[[Sequence[Any]], list[T]], items: Sequence[Any]) -> list[T]:
+    """Answer items together, or in halves where the memory does not suffice."""
+    try:
+        return action(items)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        if len(items) == 1:
+            raise WorkError(
+                "The memory does not suffice for a single request. Use a machine with more, or "
+                "--dtype bfloat16."
+            ) from error
+    # Outside the except block, whose traceback would keep the tensors of the failed try alive.
+    middle = len(items) // 2
+    return [
+        *_split_if_needed(action, items[:middle]),
+        *_split_if_needed(action, items[middle:]),
+    ]
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    import torch
+
+    texts = ("can't allocate memory", "out of memory")  # of the CPU's and of MPS's allocators
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return known or any(text in str(error).lower() for text in texts)

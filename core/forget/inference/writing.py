@@ -1,0 +1,85 @@
+"""What is asked to be written: lm-eval's ``generate_until`` or a completion of ours, as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from forget.completion import Sampling
+from forget.errors import WorkError
+from forget.inference.engine import Complete, Generate
+
+__all__ = ["Writing", "as_writing", "cut_at_stops"]
+
+_MAX_GEN_TOKS = 256
+_LENGTH_NAMES = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
+_KNOWN = {"until", "do_sample", "temperature", "top_p", "top_k", *_LENGTH_NAMES}
+
+
+@attrs.frozen(kw_only=True)
+class Writing:
+    """A text to be written.
+
+    Attributes:
+        prompt: The text before it.
+        special: The tokenizer adds its special tokens to the prompt.
+        sampling: How it is drawn, and its greatest length.
+        stops: Texts that end it.
+        cut: The prompt may be cut on the left to make room; else it is an error.
+    """
+
+    prompt: str
+    special: bool
+    sampling: Sampling
+    stops: tuple[str, ...] = ()
+    cut: bool = False
+
+
+def as_writing(request: Generate | Complete) -> Writing:
+    """Bring both kinds of requests to one form.
+
+    Raises:
+        WorkError: lm-eval's options ask for something else than greedy decoding or sampling.
+    """
+    if isinstance(request, Complete):
+        return Writing(prompt=request.prompt, special=False, sampling=request.sampling)
+    options = request.options
+    until = options.get("until") or ()
+    return Writing(
+        prompt=request.prompt,
+        special=True,
+        sampling=_sampling(options),
+        stops=(until,) if isinstance(until, str) else tuple(stop for stop in until if stop),
+        cut=True,
+    )
+
+
+def cut_at_stops(text: str, stops: tuple[str, ...]) -> str:
+    """Return the text before the first stop, as lm-eval's ``postprocess_generated_text`` does."""
+    for stop in stops:
+        text = text.split(stop, maxsplit=1)[0]
+    return text
+
+
+def _sampling(options: Mapping[str, Any]) -> Sampling:
+    """Read lm-eval's options as its ``normalize_gen_kwargs`` does (lm_eval/models/utils.py)."""
+    unknown = sorted(options.keys() - _KNOWN)
+    if unknown:
+        raise WorkError(
+            f"A benchmark asks for generation with {', '.join(unknown)}, which the built-in engine "
+            "does not know. Evaluate it with --engine stock."
+        )
+    length = next((options[name] for name in _LENGTH_NAMES if options.get(name)), _MAX_GEN_TOKS)
+    temperature = float(options.get("temperature") or 0.0)
+    if options.get("do_sample") is False:
+        temperature = 0.0
+    elif options.get("do_sample") and not options.get("temperature"):
+        temperature = 1.0
+    return Sampling(
+        max_new_tokens=int(length),
+        temperature=temperature,
+        top_p=float(options.get("top_p") or 1.0),
+        top_k=int(options.get("top_k") or 0),
+    )
