@@ -108,6 +108,7 @@ def test_the_division_is_the_same_in_every_process(costs: list[int], count: int)
 def test_a_division_by_hand() -> None:
     assert balance([5, 4, 3, 3, 3], 2) == [0, 1, 1, 0, 1]
     assert balance([3, 3, 3, 4, 5], 2) == [1, 0, 1, 1, 0]
+    assert balance([1, 1], 2) == [0, 1]
     assert balance([1, 1, 1], 1) == [0, 0, 0]
     assert balance([], 4) == []
 
@@ -234,6 +235,16 @@ def test_shards_have_about_the_same_to_do(trio: Trio) -> None:
     assert max(work) - min(work) <= 3
 
 
+def test_batches_of_exams_of_the_same_size_are_told_apart(workspace: Workspace) -> None:
+    """They are made of the same numbers: the fifth request of an exam is not another's fifth."""
+    exams = [Stub([Score(f"{name} {i}", " x") for i in range(15)], name=name) for name in "abc"]
+    trio = Trio(workspace, exams)
+    engines = [trio.run(Sheet(), Shard(index, 2)) for index in (1, 2)]
+    assert [len(engine.asked) for engine in engines] == [3 * 8, 3 * 7]
+    assert len(set(asked(engines))) == 15
+    assert trio.finished() == 3 * 3
+
+
 def test_more_shards_than_batches(workspace: Workspace) -> None:
     exam = Stub([Score("a", " x"), Score("b", " x")])
     engines = [Sheet(batch=1) for _ in range(4)]
@@ -279,7 +290,7 @@ def test_a_shard_has_only_its_part_of_what_others_finished(
     workspace: Workspace, questions: list[Exam], tmp_path: Path
 ) -> None:
     """The division does not depend on what is done: whoever comes late has the same part."""
-    run(Sweep(workspace, Sheet(), questions[:1]))
+    run(Sweep(workspace, Sheet(), questions[1:]))
     late = [Sheet(), Sheet()]
     for index, engine in enumerate(late, start=1):
         run(Sweep(workspace, engine, questions, Shard(index, 2)))
@@ -287,7 +298,7 @@ def test_a_shard_has_only_its_part_of_what_others_finished(
     for index, engine in enumerate(early, start=1):
         run(Sweep(Workspace(tmp_path / "early"), engine, questions, Shard(index, 2)))
     for one, other in zip(early, late, strict=True):
-        assert [b for b in one.asked if isinstance(b[0], Complete)] == other.asked
+        assert [batch for batch in one.asked if isinstance(batch[0], Score)] == other.asked
 
 
 # --- beside each other

@@ -247,6 +247,14 @@ def test_a_journal_of_other_requests_is_started_afresh(
     assert [i.response for i in read_items(found.items_file)] == [by_heart(r) for r in other]
 
 
+def test_answers_of_other_batches_are_not_these(workspace: Workspace, exams: list[Exam]) -> None:
+    """What a request is answered may depend on what it shares a batch with."""
+    killed(Sweep(workspace, Sheet(batch=4, kill_after=3), exams))
+    engine = Sheet(batch=2)
+    run(Sweep(workspace, engine, exams))
+    assert [len(batch) for batch in engine.asked] == [2] * ((16 + 20) // 2)
+
+
 def test_options_of_a_completion_are_part_of_the_request(workspace: Workspace) -> None:
     asked = [Complete(text, Sampling(max_new_tokens=1)) for text in "abcd"]
     longer = [Complete(text, Sampling(max_new_tokens=2)) for text in "abcd"]

@@ -129,6 +129,14 @@ def test_cuts_are_made_where_little_is_shared(number: int) -> None:
     assert sum(sizes(sequences, 1500)) <= 1.01 * count_nodes(sequences)
 
 
+def test_a_cut_moves_a_little_only() -> None:
+    """Groups of 60 and 140 share a token: most cuts are made within a group, near their place."""
+    sequences = [[i, j] for i in range(10) for j in range(139 if i % 2 else 59)]
+    found = sizes(sequences, 100)
+    assert len(found) == 10
+    assert max(found) - min(found) <= 30
+
+
 def test_a_common_start_is_computed_once_for_each_batch() -> None:
     start = list(range(1000, 1100))
     sequences = [[*start, *sequence] for sequence in examples()]

@@ -110,6 +110,16 @@ def test_more_columns_than_there_was_room_for(window: int | None) -> None:
         growing.grow(1, window)
 
 
+def test_columns_are_added_without_copying_the_others() -> None:
+    growing = Growing([3, 1])
+    growing.grow(3)
+    places = set()
+    for _ in range(100):
+        growing.grow(1)
+        places.add(growing.columns._keys[0].data_ptr())
+    assert len(places) == 1
+
+
 @pytest.mark.parametrize("window", [None, 4])
 def test_rows_are_dropped(window: int | None) -> None:
     growing = Growing([5, 9, 1, 7], layers=2)

@@ -309,3 +309,10 @@ def test_one_prompt_drawn_several_times(llama: Writer) -> None:
     prompt = llama.prompts()[0]
     found = llama.decode([prompt] * 6, limits(), draws(6))
     assert len({tuple(written.tokens) for written in found}) == 6
+
+
+def test_each_place_has_random_numbers_of_its_own(llama: Writer) -> None:
+    """Where all tokens are equally likely, they alone decide."""
+    draw = Draw(Sampling(max_new_tokens=LENGTH, temperature=1e6), "prompt")
+    (found,) = llama.decode(llama.prompts()[:1], limits(), [draw])
+    assert len(set(found.tokens)) > LENGTH // 2

@@ -145,6 +145,13 @@ def test_other_branches_are_not_seen_at_all() -> None:
     assert torch.equal(after[:, forest.paths[0]], before[:, forest.paths[0]])
 
 
+@forests
+def test_every_row_sees_something(sequences: list[list[int]]) -> None:
+    """Padding too: a row that sees nothing would be no number, and slow on some machines."""
+    for bucket in layout(build_forest(sequences), CPU).buckets:
+        assert (bucket.ahead >= 0).any(-1).all()
+
+
 def test_half_precision() -> None:
     forest = build_forest(FORESTS["questions"])
     drawn = states(forest)

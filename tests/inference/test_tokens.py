@@ -17,7 +17,8 @@ from forget.inference.tokens import context_window, encode_prompts, encode_score
 from inference.families import begin_texts_with
 from tiny_models import make_tokenizer
 
-PIECES = ["What", " is", " ", "  ", "\n", "1 +", "é", "😀", "<|im_start|>", "<|endoftext|>", "plus"]
+SPECIAL = ["<|im_start|>", "<|im_end|>", "<|endoftext|>"]
+PIECES = ["What", " is", " ", "  ", "\n", "1 +", "é", "😀", "plus", *SPECIAL]
 texts = st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
 continuations = st.lists(st.sampled_from(PIECES), min_size=1, max_size=5).map("".join)
 contexts = st.one_of(st.just(""), texts)
@@ -42,7 +43,14 @@ def added_beginning() -> Any:
     return begin_texts_with(make_tokenizer(), "<|endoftext|>")
 
 
-BUILDERS: list[Builder] = [plain, known_beginning, added_beginning]
+def another_beginning() -> Any:
+    """A token that is added, but is none that the tokenizer knows as the beginning of a text."""
+    tokenizer = begin_texts_with(make_tokenizer(), "<|im_start|>")
+    tokenizer.bos_token = None
+    return tokenizer
+
+
+BUILDERS: list[Builder] = [plain, known_beginning, added_beginning, another_beginning]
 
 
 class Encoded(NamedTuple):

@@ -114,7 +114,7 @@ class Sweep:
 
     def missing(self, digest: str) -> list[Exam]:
         """List the exams that a model has not finished."""
-        return [exam for exam in self.exams if read_evaluation(self.folder(digest, exam)) is None]
+        return [exam for exam in self.exams if not self._is_finished(digest, exam)]
 
     def run(self, folder: Path, digest: str, label: str, progress: Progress) -> list[Evaluation]:
         """Evaluate one model, continuing what was begun; return its results in exam order.
@@ -135,16 +135,16 @@ class Sweep:
         mine = self._mine(model, progress) if self.shard and missing else None
         running: RunningModel | None = None
         for exam in missing:
-            if read_evaluation(self.folder(digest, exam)) is not None:
-                continue  # another process has concluded it meanwhile
             work = self._work(exam, model, progress)
+            if self._is_finished(digest, exam):
+                continue  # another process has concluded it meanwhile
             answers = Answers(self.folder(digest, exam), work.digest)
             batches = [b for b in work.batches if mine is None or (exam.name, b) in mine]
             left = [batch for batch in batches if not answers.has(batch)]
             if left and running is None:
                 with progress.task(f"{label}: loading the model", None):
                     running = self.engine.load(folder)
-                if read_evaluation(self.folder(digest, exam)) is not None:
+                if self._is_finished(digest, exam):
                     continue  # loading takes its time, and others go on
                 answers.refresh()
             seconds = _answer(work, batches, answers, running, progress, f"{label}: {exam.name}")
@@ -157,6 +157,9 @@ class Sweep:
             found = read_evaluation(self.folder(digest, exam))
             if found is not None:
                 yield found
+
+    def _is_finished(self, digest: str, exam: Exam) -> bool:
+        return read_evaluation(self.folder(digest, exam)) is not None
 
     def _drop_damaged(self, folder: Path, progress: Progress) -> None:
         """Have an evaluation done again whose files no longer have their digests."""
@@ -222,7 +225,8 @@ class Sweep:
             return  # other shards are still at it; the last of them comes through here
         found = answers.all()
         marked = exam.mark([found[index] for index in range(len(work.requests))])
-        with staged_folder(self.folder(model.digest, exam)) as staging:
+        folder = self.folder(model.digest, exam)
+        with staged_folder(folder, keep=lambda f: read_evaluation(f) is not None) as staging:
             write_items(staging / "items.parquet", marked.items)
             result = {
                 "exam": exam.name,

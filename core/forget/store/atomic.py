@@ -9,8 +9,8 @@ import platform
 import re
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -106,11 +106,16 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextmanager
-def staged_folder(final: Path) -> Iterator[Path]:
+def staged_folder(final: Path, keep: Callable[[Path], bool] | None = None) -> Iterator[Path]:
     """Give a folder to fill that takes the name `final` when the block ends well.
 
     Whatever stood at `final` is replaced; if the block fails, it is left as it was. What a killed
     process left of an earlier try is removed.
+
+    Args:
+        final: The folder's name in the end.
+        keep: Told of what stands at `final` when the block has ended; true leaves it there, for
+            another process made the same.
     """
     staging = _partial(final)
     with storage_errors(final):
@@ -119,17 +124,26 @@ def staged_folder(final: Path) -> Iterator[Path]:
         try:
             staging.mkdir(parents=True)
             yield staging
-            _replace_folder(staging, final)
+            _replace_folder(staging, final, keep)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def _replace_folder(staging: Path, final: Path) -> None:
-    """Rename `staging` to `final`; what stood there goes aside first, and is deleted last."""
+def _replace_folder(staging: Path, final: Path, keep: Callable[[Path], bool] | None = None) -> None:
+    """Rename `staging` to `final`; what stands there goes aside first, and is deleted last."""
     aside = _partial(final, "-old")
-    if final.exists():
-        final.rename(aside)
-    staging.rename(final)
+    while True:
+        try:
+            staging.rename(final)
+            break
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        if keep is not None and keep(final):
+            break
+        shutil.rmtree(aside, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another process may be as far
+            final.rename(aside)
     shutil.rmtree(aside, ignore_errors=True)
 
 
