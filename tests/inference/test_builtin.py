@@ -266,6 +266,7 @@ def test_answers_do_not_depend_on_the_batches(llama: Path) -> None:
     requests = all_kinds()
     engine = BuiltinEngine(CPU, nodes=3000, written=3000)
     small, large = engine.reshaped().reshaped(), engine
+    assert (small.nodes, small.written) == (333, 333)
     assert len(small.prepare(requests, llama).batches) > len(large.prepare(requests, llama).batches)
     check(answers(small, llama, requests), answers(large, llama, requests), 1e-4)
 

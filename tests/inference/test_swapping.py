@@ -192,6 +192,16 @@ def test_a_tensor_that_is_missing(folders: Callable[..., Path], swapper: Swapper
     check(swapper.load(one)[0], one)
 
 
+def test_a_tensor_of_another_shape(folders: Callable[..., Path], swapper: Swapper) -> None:
+    """One number would fill a whole tensor; a fresh load refuses it."""
+    one, other = folders(0), folders(1)
+    edit_weights(other, **{"model.norm.weight": torch.ones(1)})
+    swapper.load(one)
+    with pytest.raises(ModelError, match="The model in") as caught:
+        swapper.load(other)
+    assert str(other) in str(caught.value)
+
+
 def test_an_adapter(folders: Callable[..., Path], swapper: Swapper, tmp_path: Path) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
