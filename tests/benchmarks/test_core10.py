@@ -29,8 +29,6 @@ TABLE = [
     ("mmlu", "acc", 14042, 0.25),
     ("ifeval", "prompt_level_strict_acc", 541, 0.0),
 ]
-SLOW = ("hellaswag", "mmlu")
-"""Many documents: tens of seconds to load."""
 
 
 def test_it_is_the_table_of_the_study() -> None:
@@ -57,10 +55,8 @@ def test_mmlu_is_lm_evals_subjects() -> None:
     assert {path.stem for path in folder.glob("mmlu_*.yaml")} == set(names)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in BENCHMARKS],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BENCHMARKS)
 def test_the_published_documents_have_the_stated_number_and_chance(
     name: str, data_root: Path
 ) -> None:

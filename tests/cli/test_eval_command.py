@@ -56,6 +56,7 @@ def test_base_and_checkpoint_are_compared(
     assert all(step["done"] for step in json.loads(said)["steps"])
 
 
+@pytest.mark.slow
 def test_parity_with_lm_eval_holds(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     status, said, _ = forget([*command, "--parity=4", "--json"], capsys)
     assert status == 0
@@ -67,6 +68,7 @@ def test_parity_with_lm_eval_holds(command: list[str], capsys: pytest.CaptureFix
     assert parity[3]["largest_difference"] is None
 
 
+@pytest.mark.slow
 def test_parity_that_fails_names_the_items(
     command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +89,7 @@ def test_parity_that_fails_names_the_items(
     assert "item" in err
 
 
+@pytest.mark.slow
 def test_the_engines_own_noise(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     status, said, _ = forget([*command, "--repeat", "--json"], capsys)
     assert status == 0
@@ -95,6 +98,7 @@ def test_the_engines_own_noise(command: list[str], capsys: pytest.CaptureFixture
     assert all(n["score"] == pytest.approx(n["other_score"], abs=1e-4) for n in noise)
 
 
+@pytest.mark.slow
 def test_two_shards_and_then_the_report(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -123,6 +123,7 @@ def test_its_settings_are_shown() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("installed")
 def test_its_run_can_be_planned(tmp_path: Path) -> None:
     command = (

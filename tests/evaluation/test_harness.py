@@ -60,11 +60,13 @@ def mini(measure: Callable[..., Any], wide_model: Path) -> Any:
     return measure(wide_model, MINI, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CORE10)
 def test_core10_is_scored_as_lm_eval_scores_it(core10: Any, name: str) -> None:
     core10.check(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MINI)
 def test_mini_is_scored_as_lm_eval_scores_it(mini: Any, name: str) -> None:
     mini.check(name)

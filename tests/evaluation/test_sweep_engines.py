@@ -1,3 +1,5 @@
+"""Sweeps by the real engines: broken off, continued, swapped, damaged."""
+
 from __future__ import annotations
 
 import json
@@ -31,7 +33,7 @@ from forget.inference.weights import model_digest
 from forget.progress import Silent
 from forget.store.layout import Workspace
 
-# --- real engines
+pytestmark = pytest.mark.slow
 
 ENGINES: dict[str, Callable[[], Engine]] = {
     "stock": lambda: StockEngine(CPU, batch_size=1),

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from itertools import product
+from collections.abc import Iterator
+from itertools import islice, product
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forget.completion import Sampling
-from forget.inference.sampling import Draw, draw_tokens, gumbel
+from forget.inference import sampling
+from forget.inference.sampling import Draw, draw_tokens, gumbel, stream
 
 LOGITS = [1.5, -0.3, 2.0, 0.0, 0.7, -2.0, 1.1, 0.2]
 DRAWS = 2000
@@ -24,26 +26,43 @@ def draw(name: str = "prompt", **settings: Any) -> Draw:
 # --- random numbers
 
 
+def splitmix64(state: int) -> Iterator[int]:
+    """The generator in Python's own numbers."""
+    while True:
+        state = (state + 0x9E3779B97F4A7C15) % 2**64
+        bits = state
+        bits = ((bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+        bits = ((bits ^ (bits >> 27)) * 0x94D049BB133111EB) % 2**64
+        yield bits ^ (bits >> 31)
+
+
+def test_the_reference_generator_gives_its_published_numbers() -> None:
+    """Those of the seed 1234567, as Rosetta Code lists them."""
+    expected = [6457827717110365317, 3203168211198807973, 9817491932198370423]
+    assert list(islice(splitmix64(1234567), 3)) == expected
+
+
 @settings(deadline=None, max_examples=50)
-@given(st.integers(0, 2**63), st.text(max_size=20), st.integers(0, 10**6))
-def test_noise_depends_on_its_name_alone(seed: int, name: str, position: int) -> None:
-    noise = gumbel(seed, name, position, 5)
-    assert noise.isfinite().all()
-    assert torch.equal(gumbel(seed, name, position, 5), noise)
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_noise_is_made_of_splitmix64(begin: int) -> None:
+    bits = list(islice(splitmix64(begin % 2**64), 5))
+    expected = [-math.log(-math.log1p(-max(b >> 1, 1) / 2**63)) for b in bits]
+    assert gumbel([begin], 5)[0].tolist() == pytest.approx(expected, rel=1e-5, abs=1e-5)
 
 
 def test_noise_has_the_gumbel_distribution() -> None:
     from scipy.stats import kstest
 
-    across = [gumbel(seed, "a", place, 1).item() for seed in range(40) for place in range(50)]
-    assert kstest(across, "gumbel_r").pvalue > 1e-3
-    assert kstest(gumbel(0, "a", 0, 2000).numpy(), "gumbel_r").pvalue > 1e-3
+    across = gumbel([stream(s, "a", place) for s in range(40) for place in range(50)], 1)
+    assert kstest(across[:, 0].numpy(), "gumbel_r").pvalue > 1e-3
+    assert kstest(gumbel([stream(0, "a", 0)], 2000)[0].numpy(), "gumbel_r").pvalue > 1e-3
+    assert gumbel([7], 10**6).isfinite().all()
 
 
-def test_noise_differs_where_anything_differs() -> None:
+def test_streams_differ_where_anything_differs() -> None:
     names = ["", "a", "b", "a/1", "a/1/1"]
-    found = {gumbel(*key, 1).item() for key in product((0, 1, 11), names, (0, 1, 11))}
-    assert len(found) == 3 * len(names) * 3
+    found = {stream(*key) for key in product((0, 1, 11, 2**32, 2**63), names, (0, 1, 11))}
+    assert len(found) == 5 * len(names) * 3
 
 
 # --- one token
@@ -153,6 +172,17 @@ def test_rounding_hardly_changes_what_is_drawn() -> None:
     draws = [(draw(temperature=1.0, top_p=0.95), place) for place in range(300)]
     one, other = draw_tokens(logits, draws), draw_tokens(rounded, draws)
     assert sum(a != b for a, b in zip(one, other, strict=True)) < 0.1 * len(draws)
+
+
+@pytest.mark.parametrize("top_p", [0.3, 0.999])
+def test_a_nucleus_larger_than_what_is_sorted_at_first(
+    top_p: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits = torch.randn(50, 200, generator=torch.Generator().manual_seed(0))
+    draws = [(draw(temperature=1.0, top_p=top_p), place) for place in range(50)]
+    expected = draw_tokens(logits, draws)
+    monkeypatch.setattr(sampling, "_LIKELY", 3)
+    assert draw_tokens(logits, draws) == expected
 
 
 def test_a_row_is_drawn_alike_whatever_is_beside_it() -> None:

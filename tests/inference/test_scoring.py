@@ -156,7 +156,7 @@ def test_logits_are_held_in_blocks(
     asked = requests(own)
     whole = score(ours, asked)
     vocabulary = ours.get_output_embeddings().weight.shape[0]
-    monkeypatch.setattr(scoring, "_LOGITS_BYTES", 4 * vocabulary * rows)
+    monkeypatch.setattr(scoring, "LOGITS_BYTES", 4 * vocabulary * rows)
     largest = []
 
     def watch(model: Any, hidden_MD: torch.Tensor) -> torch.Tensor:

@@ -139,7 +139,10 @@ def interrupted(task: TrainTask, at: Callable[[str], bool]) -> None:
         train_supervised(attrs.evolve(task, announce=announce))
 
 
-@pytest.mark.parametrize("changes", [{}, {"lora_rank": 2, "lora_dropout": 0.2}])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, pytest.param({"lora_rank": 2, "lora_dropout": 0.2}, marks=pytest.mark.slow)],
+)
 def test_resume_after_every_checkpoint(train_task: Make, changes: dict[str, Any]) -> None:
     """Stopped after steps 3, 6 and 9: each time the next call takes up from there."""
     calm = train_task("calm", **CHANGES, **changes)
@@ -151,6 +154,7 @@ def test_resume_after_every_checkpoint(train_task: Make, changes: dict[str, Any]
     assert content(shaken.output) == content(calm.output)
 
 
+@pytest.mark.slow
 def test_curve_beyond_the_checkpoint_is_dropped(train_task: Make) -> None:
     calm, shaken = train_task("calm", **CHANGES), train_task("shaken", **CHANGES)
     train_supervised(calm)
@@ -170,6 +174,7 @@ def test_existing_checkpoints_are_announced_again(train_task: Make) -> None:
     assert steps == [3, 6, 9, 10]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", ["checkpoints", "training-state"])
 def test_damaged_pair_starts_afresh(train_task: Make, damaged: str) -> None:
     calm, shaken = train_task("calm", **CHANGES), train_task("shaken", **CHANGES)
@@ -183,6 +188,7 @@ def test_damaged_pair_starts_afresh(train_task: Make, damaged: str) -> None:
     assert content(shaken.output) == content(calm.output)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment(train_task: Make, tmp_path: Path) -> None:
     """SIGKILL three times over at seeded moments, then once to the end; six times that."""
     lines = run(KILLER, train_task("killed", **CHANGES))
@@ -231,6 +237,7 @@ def full_system(*args: Any, **kwargs: Any) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "failure"),
     [

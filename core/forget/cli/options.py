@@ -54,8 +54,8 @@ _SESSION_OPTIONS = (
         "--engine",
         default="auto",
         show_default=True,
-        type=click.Choice(["auto", "builtin", "stock"]),
-        help="What scores models: the built-in engine, or lm-eval's own model (slow).",
+        type=click.Choice(["auto", "builtin", "vllm", "stock"]),
+        help="What models run on: the built-in engine, vLLM for texts, lm-eval's own model (slow).",
     ),
     click.option(
         "--batch-size",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 
-from forget.completion import Completion
 from forget.errors import ModelError, UnsupportedModelError, WorkError
 from forget.inference.attention import NAME
 from forget.inference.batching import batch_prompts, batch_sequences
@@ -17,30 +16,25 @@ from forget.inference.engine import Batch, Complete, Generate, Request, Score, W
 from forget.inference.forest import count_nodes
 from forget.inference.loading import Loaded, load_tokenizer
 from forget.inference.machine import Machine, package_version
+from forget.inference.memory import free_bytes, key_bytes, node_bytes, split_to_fit
+from forget.inference.scoring import LOGITS_BYTES
 from forget.inference.swapping import Swapper
-from forget.inference.tokens import EncodedScore, context_window, encode_prompts, encode_scores
-from forget.inference.writing import Writing, as_writing, cut_at_stops
+from forget.inference.tokens import EncodedScore, context_window, encode_scores
+from forget.inference.writing import Prompt, as_answer, as_writing, encode_writing
 
 __all__ = ["BuiltinEngine"]
 
-REVISION = "1"
+REVISION = "2"
 """Raised when a change of the engine may move scores by more than rounding."""
 
 _NODES = {"cpu": 2048, "cuda": 32768, "mps": 4096}
 """Distinct prefixes of a batch: enough to keep the multiplier busy, and what a kill may cost."""
 
-_WRITTEN = {"cpu": 24_576, "cuda": 1_048_576, "mps": 24_576}
+_WRITTEN = {"cpu": 24_576, "cuda": 262_144, "mps": 24_576}
 """Tokens whose keys are kept at once while texts are written together, prompts included."""
 
-T = TypeVar("T")
-
-
-@attrs.frozen
-class _Prompt:
-    """A text to be written, tokenised."""
-
-    tokens: tuple[int, ...]
-    writing: Writing
+_USABLE = 0.8
+"""Share of the free memory that a batch may be expected to take."""
 
 
 class BuiltinEngine:
@@ -107,10 +101,12 @@ class BuiltinEngine:
             UnsupportedModelError: Our attention does not do what the model's own does.
         """
         from forget.inference.attention import register
+        from forget.inference.packing import pack
         from forget.inference.support import try_out
 
         register()
         loaded, exchanged = self._swapper.load(folder)
+        pack(loaded.model)
         if not exchanged:
             try:
                 try_out(loaded.model)
@@ -141,13 +137,13 @@ class BuiltinEngine:
         self, tokenizer: Any, requests: Sequence[Any], window: int
     ) -> tuple[Sequence[Any], list[Batch]]:
         writings = [as_writing(request) for request in requests]
-        prompts = [_tokenised(tokenizer, writing, window) for writing in writings]
+        prompts = [encode_writing(tokenizer, writing, window) for writing in writings]
         alike: dict[Any, list[int]] = {}
         for index, writing in enumerate(writings):
             alike.setdefault((writing.sampling, writing.stops), []).append(index)
         batches = []
         for (sampling, _), indices in alike.items():
-            lengths = [len(prompts[i].tokens) + sampling.max_new_tokens for i in indices]
+            lengths = [prompts[i].longest for i in indices]
             for part in batch_prompts(lengths, self.written):
                 cost = float(len(part) * sampling.max_new_tokens)
                 batches.append(Batch(tuple(indices[i] for i in part), cost, "generate"))
@@ -155,32 +151,58 @@ class BuiltinEngine:
 
 
 class BuiltinModel:
-    """A model in memory."""
+    """A model in memory.
+
+    Attributes:
+        loaded: Model and tokenizer.
+    """
 
     def __init__(self, loaded: Loaded, folder: Path) -> None:
-        self._loaded = loaded
+        self.loaded = loaded
         self._folder = folder
 
     def answer(self, work: Work, batch: Batch) -> list[Any]:
         """See `RunningModel.answer`; a batch that the memory does not hold is split."""
-        action = self._score if batch.kind == "score" else self._write
-        return _split_if_needed(action, [work.ready[index] for index in batch.requests])
+        items = [work.ready[index] for index in batch.requests]
+        if batch.kind == "score":
+            return split_to_fit(self._score, items, self._scoring_fits)
+        return split_to_fit(self._write, items, self._writing_fits)
+
+    def _scoring_fits(self, encoded: Sequence[EncodedScore]) -> bool:
+        nodes = count_nodes([item.tokens for item in encoded])
+        return self._fits(nodes * node_bytes(self._config, self._width) + LOGITS_BYTES)
+
+    def _writing_fits(self, prompts: Sequence[Prompt]) -> bool:
+        columns = max(prompt.longest for prompt in prompts)
+        return self._fits(len(prompts) * columns * key_bytes(self._config, self._width))
+
+    def _fits(self, needed: float) -> bool:
+        free = free_bytes(self.loaded.model.device.type)
+        return free is None or needed <= _USABLE * free
+
+    @property
+    def _config(self) -> Any:
+        return self.loaded.model.config.get_text_config()
+
+    @property
+    def _width(self) -> int:
+        return int(self.loaded.model.dtype.itemsize)
 
     def _score(self, encoded: Sequence[EncodedScore]) -> list[Any]:
         from forget.inference.scoring import score
 
         self._check_vocabulary([max(*item.tokens, *item.targets) for item in encoded])
-        answers = score(self._loaded.model, encoded)
+        answers = score(self.loaded.model, encoded)
         for item, answer in zip(encoded, answers, strict=True):
             if not math.isfinite(answer.log_p):
-                text = self._loaded.tokenizer.decode(item.targets)
+                text = self.loaded.tokenizer.decode(item.targets)
                 raise WorkError(
                     f"The model in {self._folder} gives {answer.log_p} as the log-likelihood of "
                     f"{text!r}: its weights are damaged, or training diverged."
                 )
         return [[answer.log_p, answer.greedy] for answer in answers]
 
-    def _write(self, prompts: Sequence[_Prompt]) -> list[Any]:
+    def _write(self, prompts: Sequence[Prompt]) -> list[Any]:
         from forget.inference.decoding import Limits, decode
         from forget.inference.generation import stop_ids
         from forget.inference.sampling import Draw
@@ -188,30 +210,23 @@ class BuiltinModel:
         writing = prompts[0].writing
         self._check_vocabulary([max(prompt.tokens) for prompt in prompts])
         written = decode(
-            self._loaded.model,
-            self._loaded.tokenizer,
+            self.loaded.model,
+            self.loaded.tokenizer,
             [prompt.tokens for prompt in prompts],
             [Draw(prompt.writing.sampling, prompt.writing.prompt) for prompt in prompts],
             Limits(
                 max_new_tokens=writing.sampling.max_new_tokens,
-                end_tokens=frozenset(stop_ids(self._loaded)),
+                end_tokens=frozenset(stop_ids(self.loaded)),
                 stops=writing.stops,
             ),
         )
         return [
-            self._text(item.tokens, item.finished, prompt.writing)
+            as_answer(self.loaded.tokenizer, prompt.writing, item.tokens, finished=item.finished)
             for item, prompt in zip(written, prompts, strict=True)
         ]
 
-    def _text(self, tokens: list[int], finished: bool, writing: Writing) -> Any:
-        text = self._loaded.tokenizer.decode(tokens, skip_special_tokens=True)
-        if writing.special:
-            return cut_at_stops(text, writing.stops)
-        length = len(tokens) + finished
-        return attrs.asdict(Completion(text=text, finished=finished, tokens=length))
-
     def _check_vocabulary(self, largest: Sequence[int]) -> None:
-        known = self._loaded.model.get_input_embeddings().weight.shape[0]
+        known = self.loaded.model.get_input_embeddings().weight.shape[0]
         if max(largest) >= known:
             raise ModelError(
                 f"The tokenizer in {self._folder} writes token {max(largest)}, but the model knows "
@@ -221,44 +236,3 @@ class BuiltinModel:
 
 def _of(requests: Sequence[Request], kinds: Any) -> list[int]:
     return [index for index, request in enumerate(requests) if isinstance(request, kinds)]
-
-
-def _tokenised(tokenizer: Any, writing: Writing, window: int) -> _Prompt:
-    room = window - writing.sampling.max_new_tokens
-    (tokens,) = encode_prompts(tokenizer, [writing.prompt], None, special=writing.special)
-    if not tokens:
-        raise WorkError("A prompt is empty: there is no token for a model to go on from.")
-    if room < 1 or (len(tokens) > room and not writing.cut):
-        raise WorkError(
-            f"A prompt of {len(tokens)} tokens and {writing.sampling.max_new_tokens} new ones do "
-            f"not fit the model's context window of {window} tokens."
-        )
-    return _Prompt(tokens[-room:], writing)
-
-
-def _split_if_needed(action: Callable[[Sequence[Any]], list[T]], items: Sequence[Any]) -> list[T]:
-    """Answer items together, or in halves where the memory does not suffice."""
-    try:
-        return action(items)
-    except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
-            raise
-        if len(items) == 1:
-            raise WorkError(
-                "The memory does not suffice for a single request. Use a machine with more, or "
-                "--dtype bfloat16."
-            ) from error
-    # Outside the except block, whose traceback would keep the tensors of the failed try alive.
-    middle = len(items) // 2
-    return [
-        *_split_if_needed(action, items[:middle]),
-        *_split_if_needed(action, items[middle:]),
-    ]
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    import torch
-
-    texts = ("can't allocate memory", "out of memory")  # of the CPU's and of MPS's allocators
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or any(text in str(error).lower() for text in texts)

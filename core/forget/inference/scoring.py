@@ -18,9 +18,9 @@ from forget.inference.tokens import EncodedScore
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["LogLikelihood", "score"]
+__all__ = ["LOGITS_BYTES", "LogLikelihood", "score"]
 
-_LOGITS_BYTES = 128 * 2**20
+LOGITS_BYTES = 128 * 2**20
 """Memory of the logits that are held at once."""
 
 
@@ -103,8 +103,9 @@ def final_logits(model: Any, hidden_MD: torch.Tensor) -> torch.Tensor:
     cap = getattr(config, "final_logit_softcapping", None)
     if cap is not None:
         logits = (logits / cap).tanh() * cap
-    logits = logits * (getattr(config, "logit_scale", None) or 1.0)
-    return logits / (getattr(config, "logits_scaling", None) or 1.0)
+    factor = getattr(config, "logit_scale", None) or 1.0
+    factor /= getattr(config, "logits_scaling", None) or 1.0
+    return logits if factor == 1.0 else logits * factor
 
 
 def _hidden(model: Any, forest: Forest, device: torch.device) -> torch.Tensor:
@@ -124,7 +125,7 @@ def _hidden(model: Any, forest: Forest, device: torch.device) -> torch.Tensor:
 def _logits(model: Any, hidden_MD: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
     """Yield (first row, logits [rows, V]) in blocks that fit the memory set aside for them."""
     vocabulary = model.get_output_embeddings().weight.shape[0]
-    rows = max(1, _LOGITS_BYTES // (4 * vocabulary))
+    rows = max(1, LOGITS_BYTES // (4 * vocabulary))
     # Blocks of equal size: a small last one would be computed at a lower rate.
     blocks = math.ceil(len(hidden_MD) / rows)
     first = 0

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from forget.completion import Sampling
+from forget.completion import Completion, Sampling
 from forget.errors import WorkError
 from forget.inference.engine import Complete, Generate
+from forget.inference.tokens import encode_prompts
 
-__all__ = ["Writing", "as_writing", "cut_at_stops"]
+__all__ = ["Prompt", "Writing", "as_answer", "as_writing", "cut_at_stops", "encode_writing"]
 
 _MAX_GEN_TOKS = 256
 _LENGTH_NAMES = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
@@ -35,6 +36,51 @@ class Writing:
     sampling: Sampling
     stops: tuple[str, ...] = ()
     cut: bool = False
+
+
+@attrs.frozen
+class Prompt:
+    """A text to be written, tokenised.
+
+    Attributes:
+        tokens: The prompt's token ids.
+        writing: What is asked for.
+    """
+
+    tokens: tuple[int, ...]
+    writing: Writing
+
+    @property
+    def longest(self) -> int:
+        """Greatest length of prompt and completion [tokens]."""
+        return len(self.tokens) + self.writing.sampling.max_new_tokens
+
+
+def encode_writing(tokenizer: Any, writing: Writing, window: int) -> Prompt:
+    """Tokenise a prompt so that its completion fits the context window [tokens].
+
+    Raises:
+        WorkError: It is empty, or leaves no room and must not be cut.
+    """
+    room = window - writing.sampling.max_new_tokens
+    (tokens,) = encode_prompts(tokenizer, [writing.prompt], None, special=writing.special)
+    if not tokens:
+        raise WorkError("A prompt is empty: there is no token for a model to go on from.")
+    if room < 1 or (len(tokens) > room and not writing.cut):
+        raise WorkError(
+            f"A prompt of {len(tokens)} tokens and {writing.sampling.max_new_tokens} new ones do "
+            f"not fit the model's context window of {window} tokens."
+        )
+    return Prompt(tokens[-room:], writing)
+
+
+def as_answer(tokenizer: Any, writing: Writing, tokens: Sequence[int], *, finished: bool) -> Any:
+    """Return the answer to a request from the tokens written, the ending token left out."""
+    text = tokenizer.decode(tokens, skip_special_tokens=True)
+    if writing.special:
+        return cut_at_stops(text, writing.stops)
+    completion = Completion(text=text, finished=finished, tokens=len(tokens) + finished)
+    return attrs.asdict(completion)
 
 
 def as_writing(request: Generate | Complete) -> Writing:
