@@ -1,6 +1,6 @@
 """The built-in engine beside lm-eval's own model: same items, same machine, one after the other.
 
-    python benchmarks/engine.py --data MIRROR [--model NAME] [--items N] [--stock 1,16] [--json]
+    python benchmarks/engine.py --data MIRROR [--model NAME] [--items N] [--stock 1,16] [--vllm]
 
 Each engine runs in a process of its own, whose peak memory is read at its end. The part of scoring
 and the part of generation are timed apart, after loading and tokenising. What the arithmetic needs
@@ -24,6 +24,8 @@ from typing import Any, NamedTuple
 import attrs
 import click
 
+LM_EVAL_VLLM = "lm-eval-vllm"
+
 _SIZE = 2048
 """Rows and columns of the matrices whose product measures the machine."""
 
@@ -35,14 +37,16 @@ _SIZE = 2048
 @click.option("--benchmarks", default="core10", show_default=True)
 @click.option("--new-tokens", default=256, show_default=True, help="Longest generated text.")
 @click.option("--stock", default="1,16", show_default=True, help="lm-eval's batch sizes.")
+@click.option("--vllm", is_flag=True, help="Also our vLLM engine and lm-eval's vllm backend.")
 @click.option("--dtype", default="float32", show_default=True)
 @click.option("--only", hidden=True, help="Run one engine here and print what it took.")
 @click.option("--json", "as_json", is_flag=True)
-def main(stock: str, only: str | None, as_json: bool, **options: Any) -> None:
+def main(stock: str, vllm: bool, only: str | None, as_json: bool, **options: Any) -> None:
     if only is not None:
         print(json.dumps(measure(only, Options(**options))))
         return
-    names = ["builtin", *(f"stock:{size}" for size in stock.split(","))]
+    names = ["builtin", *(f"stock:{size}" for size in stock.split(",") if size)]
+    names += ["vllm", LM_EVAL_VLLM] if vllm else []
     found = [_in_a_process(name, options) for name in names]
     if as_json:
         print(json.dumps({"machine": _machine(), "engines": found}, indent=2))
@@ -70,11 +74,12 @@ def measure(only: str, what: Options) -> dict[str, Any]:
 
     name, _, size = only.partition(":")
     with tempfile.TemporaryDirectory() as out, quiet_libraries(Path(out) / "log") as screen:
-        options = EngineOptions(engine=name, dtype=what.dtype, batch_size=int(size or 1))
+        kind: Any = "builtin" if name == LM_EVAL_VLLM else name
+        options = EngineOptions(engine=kind, dtype=what.dtype, batch_size=int(size or 1))
         session = open_session(out=Path(out), data=what.data, options=options)
         folder = obtain_model(find_model(what.model, session.catalogue), screen).folder
         assert folder is not None
-        engine = session.engine(folder)
+        engine = _engine(name, session, folder)
         requests = [
             attrs.evolve(r, options={**r.options, "max_gen_toks": what.new_tokens})
             if isinstance(r, Generate)
@@ -94,6 +99,7 @@ def measure(only: str, what: Options) -> dict[str, Any]:
             running.answer(work, batch)
             seconds[batch.kind] += time.perf_counter() - begun
             screen.note(f"{only}: {sum(seconds.values()):.0f} s")
+        engine.release()  # or a process of vLLM's would not be counted
         return {
             "engine": only,
             "requests": len(requests),
@@ -101,10 +107,24 @@ def measure(only: str, what: Options) -> dict[str, Any]:
             "load_s": loaded - prepared,
             "score_s": seconds["score"],
             "generate_s": seconds["generate"],
-            "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
+            "peak_gb": _peak_bytes() / 1e9,
             "matrix_gflops": rate / 1e9,
             **(_necessary(work, folder, rate) if name == "builtin" else {}),
         }
+
+
+def _engine(name: str, session: Any, folder: Path) -> Any:
+    if name != LM_EVAL_VLLM:
+        return session.engine(folder)
+    from lm_eval_vllm import LmEvalVllm  # beside this file
+
+    return LmEvalVllm(session.machine.dtype)
+
+
+def _peak_bytes() -> int:
+    """Return the most that this process and the largest of those it started have held."""
+    both = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(resource.getrusage(who).ru_maxrss for who in both) * 1024
 
 
 def _necessary(work: Any, folder: Path, rate: float) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from forget.inference.writing import Prompt, as_answer
 if TYPE_CHECKING:
     from vllm import SamplingParams
 
-__all__ = ["VllmEngine", "VllmWriter", "check_vllm"]
+__all__ = ["ENVIRONMENT", "VllmEngine", "VllmWriter", "check_vllm"]
 
 REVISION = "1"
 """Raised when a change of the engine may change texts by more than rounding."""
@@ -42,7 +42,7 @@ _KEPT = {"cpu": 32_768, "cuda": 262_144}
 _USUAL_WINDOW = 4096
 """Longest text it is started for if none asked for is longer: a restart takes a minute."""
 
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",  # nothing is reported to anybody
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # torch's threads do not survive a fork
     "VLLM_LOGGING_LEVEL": "WARNING",
@@ -201,7 +201,7 @@ class VllmWriter:
             shutil.rmtree(merged, ignore_errors=True)
 
     def _start(self, loaded: Loaded, folder: Path) -> None:
-        for name, value in _ENVIRONMENT.items():
+        for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         from vllm import LLM
 

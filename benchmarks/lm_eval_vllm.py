@@ -1,0 +1,77 @@
+"""lm-eval's own ``vllm`` backend behind our engines' interface, to be measured beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from forget.inference.engine import Batch, Request, Score, Work
+
+__all__ = ["LmEvalVllm"]
+
+_WINDOW = 2048
+_KEYS_BYTES = 2 * 2**30
+
+
+@attrs.frozen
+class _Instance:
+    """The part of lm-eval's ``Instance`` that its models read."""
+
+    args: tuple[Any, ...]
+
+
+class LmEvalVllm:
+    """Gives the backend all requests of a kind at once, which suits it best.
+
+    Args:
+        dtype: Number format.
+    """
+
+    def __init__(self, dtype: str) -> None:
+        self._dtype = dtype
+        self._lm: Any = None
+
+    def prepare(self, requests: Sequence[Request], folder: Path) -> Work:
+        """See `Engine.prepare`; the backend tokenises by itself when it answers."""
+        kinds: dict[str, list[int]] = {}
+        for index, request in enumerate(requests):
+            kind = "score" if isinstance(request, Score) else "generate"
+            kinds.setdefault(kind, []).append(index)
+        batches = [Batch(tuple(found), float(len(found)), kind) for kind, found in kinds.items()]
+        return Work(requests=requests, batches=batches, ready=requests)
+
+    def load(self, folder: Path) -> LmEvalVllm:
+        """See `Engine.load`."""
+        from forget.inference.vllm_engine import ENVIRONMENT
+
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        import torch
+        from lm_eval.models.vllm_causallms import VLLM
+
+        self._lm = VLLM(
+            pretrained=str(folder),
+            dtype=self._dtype,
+            max_model_len=_WINDOW,
+            kv_cache_memory_bytes=_KEYS_BYTES,
+            enforce_eager=not torch.cuda.is_available(),
+        )
+        return self
+
+    def answer(self, work: Work, batch: Batch) -> list[Any]:
+        """See `RunningModel.answer`."""
+        requests: list[Any] = [work.requests[index] for index in batch.requests]
+        if batch.kind == "score":
+            pairs = [_Instance((r.context, r.continuation)) for r in requests]
+            return list(self._lm.loglikelihood(pairs, disable_tqdm=True))
+        texts = [_Instance((r.prompt, dict(r.options))) for r in requests]
+        return list(self._lm.generate_until(texts, disable_tqdm=True))
+
+    def release(self) -> None:
+        """See `Engine.release`."""
+        self._lm.model.llm_engine.engine_core.shutdown()
+        self._lm = None
