@@ -30,7 +30,7 @@ REVISION = "2"
 _NODES = {"cpu": 2048, "cuda": 32768, "mps": 4096}
 """Distinct prefixes of a batch: enough to keep the multiplier busy, and what a kill may cost."""
 
-_WRITTEN = {"cpu": 24_576, "cuda": 262_144, "mps": 24_576}
+_WRITTEN = {"cpu": 12_288, "cuda": 262_144, "mps": 12_288}
 """Tokens whose keys are kept at once while texts are written together, prompts included."""
 
 _USABLE = 0.8

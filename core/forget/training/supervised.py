@@ -85,6 +85,7 @@ def _fit(
     from trl import SFTTrainer
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
+    from forget.training.heap import kept_heap
     from forget.training.loop import Session, resumable
     from forget.training.student import load_student, model_writer, quiet
 
@@ -92,7 +93,7 @@ def _fit(
     rows = _encode_all(task, tokenizer)
     order = data_order(schedule, task.seed)
     checkpoint = store.checkpoint(resumed) if resumed else None
-    with quiet():
+    with quiet(), kept_heap():
         model = load_student(task.model, task.settings, task.seed, checkpoint)
         session = Session(
             store=store,
