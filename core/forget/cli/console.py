@@ -59,7 +59,8 @@ class Screen:
             yield lambda steps: None
             seconds = time.monotonic() - started
             if total is not None or seconds >= _WORTH_A_LINE_S:
-                self.note(f"{description}: done in {seconds:.0f} s")
+                digits = 0 if seconds >= 10 else 1
+                self.note(f"{description}: done in {seconds:.{digits}f} s")
             return
         with Progress(
             SpinnerColumn(),
