@@ -258,7 +258,9 @@ def test_a_benchmarks_prompt_is_cut_to_make_room(own: Path) -> None:
     edit_json(own / "config.json", max_position_embeddings=40)
     requests = [Generate("step " * 60 + "What is 7?", {"until": [], "max_gen_toks": 12})]
     engine = BuiltinEngine(CPU)
-    assert len(engine.prepare(requests, own).ready[0].tokens) == 28
+    work = engine.prepare(requests, own)
+    assert len(work.ready[0].tokens) == 28
+    assert work.facts == {"truncated_requests": 1}
     assert answers(engine, own, requests) == answers(StockEngine(CPU), own, requests)
 
 

@@ -86,7 +86,7 @@ class BuiltinEngine:
                     attrs.evolve(batch, requests=tuple(indices[i] for i in batch.requests))
                     for batch in planned
                 ]
-        cut = sum(item.dropped > 0 for item in ready if isinstance(item, EncodedScore))
+        cut = sum(item.dropped > 0 for item in ready)
         return Work(
             requests=requests,
             batches=batches,

@@ -45,10 +45,12 @@ class Prompt:
     Attributes:
         tokens: The prompt's token ids.
         writing: What is asked for.
+        dropped: Tokens cut off on the left, because the context window holds no more.
     """
 
     tokens: tuple[int, ...]
     writing: Writing
+    dropped: int = 0
 
     @property
     def longest(self) -> int:
@@ -71,7 +73,7 @@ def encode_writing(tokenizer: Any, writing: Writing, window: int) -> Prompt:
             f"A prompt of {len(tokens)} tokens and {writing.sampling.max_new_tokens} new ones do "
             f"not fit the model's context window of {window} tokens."
         )
-    return Prompt(tokens[-room:], writing)
+    return Prompt(tokens[-room:], writing, max(0, len(tokens) - room))
 
 
 def as_answer(tokenizer: Any, writing: Writing, tokens: Sequence[int], *, finished: bool) -> Any:
