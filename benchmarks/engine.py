@@ -26,14 +26,14 @@ import click
 
 LM_EVAL_VLLM = "lm-eval-vllm"
 
-_SIZE = 2048
+_SIZE = {"cpu": 2048, "cuda": 8192, "mps": 4096}
 """Rows and columns of the matrices whose product measures the machine."""
 
 
 @click.command(help=__doc__)
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Data mirror.")
 @click.option("--model", default="smollm2-135m", show_default=True)
-@click.option("--items", default=40, show_default=True, help="Items of each benchmark.")
+@click.option("--items", default=40, show_default=True, help="Items of each benchmark; 0: all.")
 @click.option("--benchmarks", default="core10", show_default=True)
 @click.option("--new-tokens", default=256, show_default=True, help="Longest generated text.")
 @click.option("--stock", default="1,16", show_default=True, help="lm-eval's batch sizes.")
@@ -47,7 +47,7 @@ def main(stock: str, vllm: bool, only: str | None, as_json: bool, **options: Any
         return
     names = ["builtin", *(f"stock:{size}" for size in stock.split(",") if size)]
     names += ["vllm", LM_EVAL_VLLM] if vllm else []
-    found = [_in_a_process(name, options) for name in names]
+    found = [line for name in names if (line := _in_a_process(name, options)) is not None]
     if as_json:
         print(json.dumps({"machine": _machine(), "engines": found}, indent=2))
     else:
@@ -84,7 +84,7 @@ def measure(only: str, what: Options) -> dict[str, Any]:
             attrs.evolve(r, options={**r.options, "max_gen_toks": what.new_tokens})
             if isinstance(r, Generate)
             else r
-            for exam in session.exams(what.benchmarks.split(","), what.items)
+            for exam in session.exams(what.benchmarks.split(","), what.items or None)
             for r in exam.requests(folder)
         ]
         started = time.perf_counter()
@@ -92,7 +92,7 @@ def measure(only: str, what: Options) -> dict[str, Any]:
         prepared = time.perf_counter()
         running = engine.load(folder)
         loaded = time.perf_counter()
-        rate = _matrix_rate()
+        rate = _matrix_rate(session.machine)
         seconds = {"score": 0.0, "generate": 0.0}
         for batch in work.batches:
             begun = time.perf_counter()
@@ -122,7 +122,14 @@ def _engine(name: str, session: Any, folder: Path) -> Any:
 
 
 def _peak_bytes() -> int:
-    """Return the most that this process and the largest of those it started have held."""
+    """Return the most that this process and the largest of those it started have held.
+
+    On a GPU it is the GPU's memory, as torch gave it to this process.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
     both = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return sum(resource.getrusage(who).ru_maxrss for who in both) * 1024
 
@@ -156,23 +163,29 @@ def _necessary(work: Any, folder: Path, rate: float) -> dict[str, Any]:
     }
 
 
-def _matrix_rate() -> float:
-    """Return the operations per second of a large fp32 matrix product, the best of ten."""
+def _matrix_rate(machine: Any) -> float:
+    """Return the operations per second of a large matrix product, the best of ten."""
     import torch
 
-    one, other = torch.randn(_SIZE, _SIZE), torch.randn(_SIZE, _SIZE)
+    size = _SIZE[machine.device]
+    where = {"device": machine.device, "dtype": getattr(torch, machine.dtype)}
+    one, other = torch.randn(size, size, **where), torch.randn(size, size, **where)
     times = []
     for _ in range(10):
         begun = time.perf_counter()
-        torch.mm(one, other)
+        torch.mm(one, other)[0, 0].item()  # waits for a GPU
         times.append(time.perf_counter() - begun)
-    return 2 * _SIZE**3 / min(times)
+    return 2 * size**3 / min(times)
 
 
-def _in_a_process(name: str, options: dict[str, Any]) -> dict[str, Any]:
+def _in_a_process(name: str, options: dict[str, Any]) -> dict[str, Any] | None:
+    """Measure one engine; the others are not lost with one that fails."""
     arguments = [f"--{key.replace('_', '-')}={value}" for key, value in options.items()]
     command = [sys.executable, __file__, *arguments, f"--only={name}"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        click.echo(f"{name}: failed, see above", err=True)
+        return None
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 

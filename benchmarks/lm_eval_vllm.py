@@ -51,6 +51,8 @@ class LmEvalVllm:
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         import torch
+
+        _know_the_cpu_build()
         from lm_eval.models.vllm_causallms import VLLM
 
         self._lm = VLLM(
@@ -75,3 +77,18 @@ class LmEvalVllm:
         """See `Engine.release`."""
         self._lm.model.llm_engine.engine_core.shutdown()
         self._lm = None
+
+
+def _know_the_cpu_build() -> None:
+    """Let lm-eval find the version of vLLM's build for CPUs, a distribution of another name."""
+    from importlib import metadata
+
+    named = metadata.version
+
+    def version(distribution: str) -> str:
+        try:
+            return named(distribution)
+        except metadata.PackageNotFoundError:
+            return named(f"{distribution}-cpu")
+
+    metadata.version = version

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 from transformers import GPT2Config, LlamaConfig
 
@@ -36,19 +38,20 @@ def test_a_head_need_not_be_a_share_of_the_hidden_size() -> None:
 def test_free_memory_is_the_lesser_of_machine_and_container(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meminfo, limit, used = (tmp_path / name for name in ("meminfo", "max", "current"))
-    meminfo.write_text("MemTotal:  9000 kB\nMemAvailable:    6000 kB\n")
-    for name, file in (("_MEMINFO", meminfo), ("_LIMIT", limit), ("_USED", used)):
-        monkeypatch.setattr(memory, name, file)
-    assert memory.free_bytes("cpu") == 6000 * 1024
+    limit, used = tmp_path / "max", tmp_path / "current"
+    monkeypatch.setattr(memory, "_LIMIT", limit)
+    monkeypatch.setattr(memory, "_USED", used)
+    monkeypatch.setattr(
+        psutil, "virtual_memory", lambda: SimpleNamespace(available=6_000_000, total=9_000_000)
+    )
+    assert memory.free_bytes("cpu") == 6_000_000
     used.write_text("1000000\n")
     limit.write_text("max\n")
-    assert memory.free_bytes("cpu") == 6000 * 1024
+    assert memory.free_bytes("cpu") == 6_000_000
     limit.write_text("3000000\n")
     assert memory.free_bytes("cpu") == 2_000_000
-    meminfo.unlink()
-    limit.unlink()
-    assert memory.free_bytes("cpu") is None
+    limit.write_text("900000\n")
+    assert memory.free_bytes("cpu") == 0
 
 
 def test_what_is_not_expected_to_fit_is_split_beforehand() -> None:

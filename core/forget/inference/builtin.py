@@ -177,8 +177,7 @@ class BuiltinModel:
         return self._fits(len(prompts) * columns * key_bytes(self._config, self._width))
 
     def _fits(self, needed: float) -> bool:
-        free = free_bytes(self.loaded.model.device.type)
-        return free is None or needed <= _USABLE * free
+        return needed <= _USABLE * free_bytes(self.loaded.model.device.type)
 
     @property
     def _config(self) -> Any:

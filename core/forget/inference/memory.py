@@ -14,7 +14,6 @@ from forget.errors import WorkError
 
 __all__ = ["free_bytes", "key_bytes", "node_bytes", "split_to_fit"]
 
-_MEMINFO = Path("/proc/meminfo")
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
 _USED = Path("/sys/fs/cgroup/memory.current")
 
@@ -24,16 +23,19 @@ _HELD = 6
 T = TypeVar("T")
 
 
-def free_bytes(device: str) -> int | None:
-    """Return the memory that is free on a device type; None where the system does not say."""
+def free_bytes(device: str) -> int:
+    """Return the memory that is free on a device type."""
     if device == "cuda":
         import torch
 
         free, _ = torch.cuda.mem_get_info()
         # What torch keeps for itself and does not use at the moment can be used again.
         return int(free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated())
-    found = [amount for amount in (_available(), _left_in_container()) if amount is not None]
-    return min(found, default=None)
+    import psutil
+
+    available = int(psutil.virtual_memory().available)
+    left = _left_in_container()
+    return available if left is None else min(available, left)
 
 
 def key_bytes(config: Any, width: int) -> int:
@@ -92,14 +94,6 @@ def split_to_fit(
         *split_to_fit(action, items[:middle], fits),
         *split_to_fit(action, items[middle:], fits),
     ]
-
-
-def _available() -> int | None:
-    try:
-        lines = _MEMINFO.read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(x.split()[1]) * 1024 for x in lines if x.startswith("MemAvailable:")), None)
 
 
 def _left_in_container() -> int | None:

@@ -41,8 +41,7 @@ def pack(model: Any) -> bool:
 
     layers = [layer for layer in model.modules() if type(layer) is torch.nn.Linear]
     needed = sum(layer.weight.numel() * 4 for layer in layers)
-    free = free_bytes("cpu")
-    fits = free is None or needed <= _SHARE * free
+    fits = needed <= _SHARE * free_bytes("cpu")
     alike = all(p.device.type == "cpu" and p.dtype == torch.float32 for p in model.parameters())
     if not (alike and fits and _works()):
         return False
