@@ -203,7 +203,7 @@ def test_forget_toml_of_the_working_folder_is_read(
     assert load_catalogue().study("demo").limit == 7
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
-    assert load_catalogue().study("demo").limit == 40
+    assert load_catalogue().study("demo").limit == 50
 
 
 def test_a_study_takes_what_it_lacks_from_the_one_it_extends(overlay: Any, tmp_path: Path) -> None:
