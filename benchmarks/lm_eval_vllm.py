@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,6 +63,12 @@ class LmEvalVllm:
             kv_cache_memory_bytes=_KEYS_BYTES,
             enforce_eager=not torch.cuda.is_available(),
         )
+        # Its bars are divided by the time they took, which is nothing where bars are off.
+        generate = self._lm.model.generate
+        self._lm.model.generate = lambda *given, **named: generate(
+            *given, **{**named, "use_tqdm": False}
+        )
+        atexit.register(self.release)  # or the process would wait for vLLM's at its end
         return self
 
     def answer(self, work: Work, batch: Batch) -> list[Any]:
@@ -75,7 +82,8 @@ class LmEvalVllm:
 
     def release(self) -> None:
         """See `Engine.release`."""
-        self._lm.model.llm_engine.engine_core.shutdown()
+        if self._lm is not None:
+            self._lm.model.llm_engine.engine_core.shutdown()
         self._lm = None
 
 
@@ -83,6 +91,9 @@ def _know_the_cpu_build() -> None:
     """Let lm-eval find the version of vLLM's build for CPUs, a distribution of another name."""
     from importlib import metadata
 
+    from vllm.platforms import current_platform
+
+    assert current_platform.device_type  # settled now: it asks for that distribution too
     named = metadata.version
 
     def version(distribution: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -144,6 +146,32 @@ class TestWriting:
         assert engine._writer._llm is not process
         assert long.startswith(short)
         assert len(long) > len(short)
+
+
+FAILING = """
+import sys
+from pathlib import Path
+from forget.inference.engine import Generate
+from forget.inference.machine import Machine
+from forget.inference.vllm_engine import VllmEngine
+
+if __name__ == "__main__":
+    engine, folder = VllmEngine(Machine(device="cpu", device_name="", dtype="float32")), sys.argv[1]
+    work = engine.prepare([Generate("What is", {"max_gen_toks": 4})], Path(folder))
+    model = engine.load(Path(folder))
+    model.answer(work, work.batches[0])
+"""
+
+
+@needs_vllm
+@pytest.mark.slow
+def test_what_vllm_does_not_run_is_an_error_and_the_end(tiny_model: Path, tmp_path: Path) -> None:
+    """Heads of eight numbers are none of its kernels'. Its processes must not be waited for."""
+    (tmp_path / "failing.py").write_text(FAILING)
+    command = [sys.executable, str(tmp_path / "failing.py"), str(tiny_model)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 1
+    assert f"ModelError: vLLM does not run the model in {tiny_model}" in done.stderr
 
 
 def test_it_is_named_in_the_fingerprint() -> None:

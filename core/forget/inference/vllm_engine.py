@@ -6,6 +6,7 @@ prefixes meanwhile; the built-in engine is several times faster at that. Both mo
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import shutil
@@ -154,11 +155,15 @@ class VllmWriter:
 
         self._open(loaded, folder, max(prompt.longest for prompt in prompts))
         ends = stop_ids(loaded)
-        outputs = self._llm.generate(
-            [TokensPrompt(prompt_token_ids=list(prompt.tokens)) for prompt in prompts],
-            [_parameters(prompt, ends) for prompt in prompts],
-            use_tqdm=False,
-        )
+        try:
+            outputs = self._llm.generate(
+                [TokensPrompt(prompt_token_ids=list(prompt.tokens)) for prompt in prompts],
+                [_parameters(prompt, ends) for prompt in prompts],
+                use_tqdm=False,
+            )
+        except Exception as error:  # EngineDeadError, and what its processes pass on
+            self.close()
+            raise _refused(folder, error) from error
         answers = []
         for output, prompt in zip(outputs, prompts, strict=True):
             (written,) = output.outputs
@@ -205,6 +210,7 @@ class VllmWriter:
             os.environ.setdefault(name, value)
         from vllm import LLM
 
+        atexit.register(self.close)  # before Python waits for its child processes, which do not end
         width = 4 if self._machine.dtype == "float32" else 2
         per_token = key_bytes(loaded.model.config.get_text_config(), width)
         kept = max(_KEPT[self._machine.device], self._window)
@@ -219,14 +225,18 @@ class VllmWriter:
                 seed=0,
             )
         except Exception as error:  # vLLM's processes pass on whatever went wrong in them
-            reason = " ".join(str(error).split())[:300]
-            raise ModelError(
-                f"vLLM does not run the model in {folder}: {type(error).__name__}: {reason}. "
-                "Evaluate it with --engine builtin."
-            ) from error
+            raise _refused(folder, error) from error
 
     def _exchange(self, _: Loaded, folder: Path) -> None:
         self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
+
+
+def _refused(folder: Path, error: Exception) -> ModelError:
+    reason = " ".join(str(error).split())[:300]
+    return ModelError(
+        f"vLLM does not run the model in {folder}: {type(error).__name__}: {reason} The log has "
+        "more. Evaluate it with --engine builtin."
+    )
 
 
 def _window(loaded: Loaded) -> int:
