@@ -67,7 +67,7 @@ def _changed(base: Path, out: Path, number: int) -> Path:
     from safetensors.torch import load_file, save_file
 
     folder = out / f"changed-{number}"
-    shutil.copytree(base, folder)
+    shutil.copytree(base, folder, ignore=shutil.ignore_patterns("manifest.json"))
     for file in folder.glob("*.safetensors"):
         weights = load_file(file)
         changed = {name: tensor * (1 + (number + 1) * 2e-7) for name, tensor in weights.items()}
