@@ -67,6 +67,24 @@ def test_changed_weights_are_rearranged_anew(lively_model: Path, tiny_model: Pat
     assert swapped != other
 
 
+@needs_onednn
+def test_copies_of_former_weights_are_dropped_where_no_new_ones_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layer, rows = torch.nn.Linear(24, 17), torch.randn(3, 24)
+    with torch.inference_mode():
+        assert pack(layer)
+        former = layer(rows)
+    with torch.no_grad():
+        layer.weight.mul_(2)
+    monkeypatch.setattr(packing, "free_bytes", lambda _: 0)
+    with torch.inference_mode():
+        assert not pack(layer)
+        expected = torch.nn.functional.linear(rows, layer.weight, layer.bias)
+        assert torch.equal(layer(rows), expected)
+        assert not torch.equal(layer(rows), former)
+
+
 def test_other_number_formats_are_left_alone(lively_model: Path) -> None:
     model = load_model(lively_model, Machine(device="cpu", device_name="", dtype="bfloat16")).model
     assert not pack(model)

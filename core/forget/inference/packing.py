@@ -28,8 +28,9 @@ _TOLERANCE = 1e-3
 def pack(model: Any) -> bool:
     """Have a model's linear layers multiply by rearranged copies of their weights as they are now.
 
-    Call it again when the weights have changed. Nothing is done on other devices, in other number
-    formats than fp32, where oneDNN is missing, or where the copies would need too much memory.
+    Call it again when the weights have changed: copies made before are dropped in any case. None are
+    made on other devices, in other number formats than fp32, where oneDNN is missing, or where they
+    would need too much memory.
 
     Args:
         model: A transformers model in evaluation mode.
@@ -40,6 +41,8 @@ def pack(model: Any) -> bool:
     import torch
 
     layers = [layer for layer in model.modules() if type(layer) is torch.nn.Linear]
+    for layer in layers:
+        layer.__dict__.pop("forward", None)
     needed = sum(layer.weight.numel() * 4 for layer in layers)
     fits = needed <= _SHARE * free_bytes("cpu")
     alike = all(p.device.type == "cpu" and p.dtype == torch.float32 for p in model.parameters())
