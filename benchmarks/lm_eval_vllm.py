@@ -8,21 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import attrs
-
 from forget.inference.engine import Batch, Request, Score, Work
 
 __all__ = ["LmEvalVllm"]
 
 _WINDOW = 2048
 _KEYS_BYTES = 2 * 2**30
-
-
-@attrs.frozen
-class _Instance:
-    """The part of lm-eval's ``Instance`` that its models read."""
-
-    args: tuple[Any, ...]
 
 
 class LmEvalVllm:
@@ -73,12 +64,16 @@ class LmEvalVllm:
 
     def answer(self, work: Work, batch: Batch) -> list[Any]:
         """See `RunningModel.answer`."""
+        from lm_eval.api.instance import Instance
+
         requests: list[Any] = [work.requests[index] for index in batch.requests]
         if batch.kind == "score":
-            pairs = [_Instance((r.context, r.continuation)) for r in requests]
-            return list(self._lm.loglikelihood(pairs, disable_tqdm=True))
-        texts = [_Instance((r.prompt, dict(r.options))) for r in requests]
-        return list(self._lm.generate_until(texts, disable_tqdm=True))
+            asked = [(r.context, r.continuation) for r in requests]
+            instances = [Instance("loglikelihood", {}, pair, n) for n, pair in enumerate(asked)]
+            return list(self._lm.loglikelihood(instances, disable_tqdm=True))
+        asked = [(r.prompt, dict(r.options)) for r in requests]
+        instances = [Instance("generate_until", {}, pair, n) for n, pair in enumerate(asked)]
+        return list(self._lm.generate_until(instances, disable_tqdm=True))
 
     def release(self) -> None:
         """See `Engine.release`."""

@@ -70,6 +70,7 @@ def refused(arguments: list[str], out: Path, capsys: pytest.CaptureFixture[str])
         (["--method", "gt-sft", "--limit", "0"], ["--limit must be at least 1"]),
         (["--method", "gt-sft", "--max-steps", "0"], ["max_steps", "at least 1"]),
         (["--method", "gt-sft", "--batch-size", "0"], ["--batch-size must be at least 1"]),
+        (["--method", "gt-sft", "--engine", "vllm", "--device", "mps"], ["--engine vllm", "out."]),
         (["--method", "gt-sft", "--set", "lrr=1"], ["no setting 'lrr'", "Did you mean lr"]),
         (["--method", "gt-sft", "--set", "lr=fast"], ["'lr'", "number", "'fast'"]),
         (["--method", "gt-sft", "--set", "lr"], ["NAME=VALUE"]),

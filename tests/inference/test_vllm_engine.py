@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from forget.completion import Sampling
-from forget.errors import RequestError
+from forget.errors import ModelError, RequestError
 from forget.inference import vllm_engine
 from forget.inference.builtin import BuiltinEngine
 from forget.inference.engine import Complete, Generate, Request, RunningModel, Score, Work
@@ -114,6 +114,27 @@ class TestWriting:
         assert first == third
         assert second != first
         assert second == ask(BuiltinEngine(CPU), changed, GREEDY)
+
+    def test_an_exchange_that_fails_leaves_no_mixture(
+        self,
+        engine: VllmEngine,
+        smollm2: Path,
+        changed: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        first = ask(engine, smollm2, GREEDY)
+        llm = engine._writer._llm
+        work, model = engine.prepare(GREEDY, changed), engine.load(changed)
+        shutil.copytree(changed, tmp_path / "cut")
+        weights = tmp_path / "cut" / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:1000])
+        monkeypatch.setattr(model, "_folder", tmp_path / "cut")  # spoilt once it was loaded
+        with pytest.raises(ModelError, match=r"vLLM does not run the model in .*cut"):
+            answers(model, work)
+        assert engine._writer._llm is None
+        assert ask(engine, smollm2, GREEDY) == first
+        assert engine._writer._llm is not llm
 
     def test_an_adapter_writes_what_it_writes_merged(
         self, engine: VllmEngine, smollm2: Path, tmp_path: Path

@@ -38,6 +38,7 @@ print(outside, inside, held, resident() - begun)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="the C library is not glibc"
 )

@@ -165,6 +165,7 @@ def test_curve_beyond_the_checkpoint_is_dropped(train_task: Make) -> None:
     assert content(shaken.output) == content(calm.output)
 
 
+@pytest.mark.slow
 def test_existing_checkpoints_are_announced_again(train_task: Make) -> None:
     task = train_task(**CHANGES)
     interrupted(task, lambda name: name == "step-000006")

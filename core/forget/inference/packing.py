@@ -28,9 +28,9 @@ _TOLERANCE = 1e-3
 def pack(model: Any) -> bool:
     """Have a model's linear layers multiply by rearranged copies of their weights as they are now.
 
-    Call it again when the weights have changed: copies made before are dropped in any case. None are
-    made on other devices, in other number formats than fp32, where oneDNN is missing, or where they
-    would need too much memory.
+    Call it again when the weights have changed: copies made before are dropped in any case. None
+    are made on other devices, in other number formats than fp32, where oneDNN is missing, or where
+    they would need too much memory.
 
     Args:
         model: A transformers model in evaluation mode.

@@ -23,7 +23,8 @@ from forget.inference.generation import stop_ids
 from forget.inference.loading import Loaded
 from forget.inference.machine import Machine, package_version
 from forget.inference.memory import key_bytes
-from forget.inference.weights import adapter_base
+from forget.inference.tokens import context_window
+from forget.inference.weights import adapter_base, text_files
 from forget.inference.writing import Prompt, as_answer
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class VllmWriter:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._llm: Any = None
-        self._kind: Any = None  # configuration of the model it was started with
+        self._kind: Any = None  # configuration and tokenizer of the model it was started with
         self._folder: Path | None = None
         self._window = 0
 
@@ -179,18 +180,24 @@ class VllmWriter:
         if self._llm is not None:
             self._llm.llm_engine.engine_core.shutdown()
         self._llm = self._folder = None
+        atexit.unregister(self.close)
 
     def _open(self, loaded: Loaded, folder: Path, longest: int) -> None:
         """Have the model's weights in a vLLM that takes texts of `longest` tokens."""
-        kind = loaded.model.config.to_json_string()
-        if self._llm is None or longest > self._window or kind != self._kind:
-            self.close()
-            self._window = max(longest, min(_USUAL_WINDOW, _window(loaded)))
-            self._on_files(loaded, folder, self._start)
-        elif folder != self._folder:
-            self._on_files(loaded, folder, self._exchange)
+        # Its tokenizer looks for stop texts, and is not exchanged with the weights.
+        kind = (loaded.model.config.to_json_string(), text_files(folder))
+        try:
+            if self._llm is None or longest > self._window or kind != self._kind:
+                self.close()
+                usual = min(_USUAL_WINDOW, context_window(folder, loaded.tokenizer))
+                self._window = max(longest, usual)
+                self._on_files(loaded, folder, self._start)
+            elif folder != self._folder:
+                self._on_files(loaded, folder, self._exchange)
+        except Exception as error:  # vLLM's processes pass on whatever went wrong in them
+            self.close()  # some of its weights may have been exchanged
+            raise _refused(folder, error) from error
         self._kind, self._folder = kind, folder
-        self._llm.reset_prefix_cache()
 
     def _on_files(self, loaded: Loaded, folder: Path, action: Any) -> None:
         """Give an action a folder of ordinary weights; an adapter's are written out merged."""
@@ -211,24 +218,22 @@ class VllmWriter:
         from vllm import LLM
 
         atexit.register(self.close)  # before Python waits for its child processes, which do not end
-        width = 4 if self._machine.dtype == "float32" else 2
-        per_token = key_bytes(loaded.model.config.get_text_config(), width)
+        model = loaded.model
         kept = max(_KEPT[self._machine.device], self._window)
-        try:
-            self._llm = LLM(
-                model=str(folder),
-                dtype=self._machine.dtype,
-                max_model_len=self._window,
-                kv_cache_memory_bytes=kept * per_token,
-                enforce_eager=self._machine.device == "cpu",
-                generation_config="vllm",  # nothing that the request does not say
-                seed=0,
-            )
-        except Exception as error:  # vLLM's processes pass on whatever went wrong in them
-            raise _refused(folder, error) from error
+        self._llm = LLM(
+            model=str(folder),
+            dtype=self._machine.dtype,
+            max_model_len=self._window,
+            kv_cache_memory_bytes=kept
+            * key_bytes(model.config.get_text_config(), model.dtype.itemsize),
+            enforce_eager=self._machine.device == "cpu",
+            generation_config="vllm",  # nothing that the request does not say
+            seed=0,
+        )
 
     def _exchange(self, _: Loaded, folder: Path) -> None:
         self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
+        self._llm.reset_prefix_cache()  # it holds what the former weights made of the prompts
 
 
 def _refused(folder: Path, error: Exception) -> ModelError:
@@ -237,11 +242,6 @@ def _refused(folder: Path, error: Exception) -> ModelError:
         f"vLLM does not run the model in {folder}: {type(error).__name__}: {reason} The log has "
         "more. Evaluate it with --engine builtin."
     )
-
-
-def _window(loaded: Loaded) -> int:
-    config = loaded.model.config.get_text_config()
-    return int(getattr(config, "max_position_embeddings", None) or _USUAL_WINDOW)
 
 
 def _parameters(prompt: Prompt, ends: set[int]) -> SamplingParams:

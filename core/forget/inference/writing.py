@@ -50,7 +50,7 @@ class Prompt:
 
     tokens: tuple[int, ...]
     writing: Writing
-    dropped: int = 0
+    dropped: int
 
     @property
     def longest(self) -> int:

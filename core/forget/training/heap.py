@@ -1,7 +1,7 @@
 """Memory that training on a CPU frees and wants back in a moment is kept meanwhile.
 
 The C library hands every large block back to the system, which has to clear it page by page when it
-is asked for again, some gigabytes in each step: a quarter of the time of a step on two cores.
+is asked for again: some gigabytes in each step, and a good part of its time.
 """
 
 from __future__ import annotations
