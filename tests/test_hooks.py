@@ -16,7 +16,7 @@ from forget.benchmark import Benchmark, TaskFile
 from forget.completion import Completion, Sampling
 from forget.dataset import Dataset, Example
 from forget.method import Method, PrepareTask, TrainingSettings, TrainTask
-from forget.teacher import Teacher
+from forget.teacher import Teacher, TeacherPrompt
 
 CONTRACTS = {
     "forget_methods": Method,
@@ -96,16 +96,13 @@ def test_the_documented_dataset_grades() -> None:
 def test_the_documented_teacher_generates() -> None:
     parrot = documented_record("forget_teachers")
     prompts = [
-        [{"role": "user", "content": "one two"}],
-        [{"role": "system", "content": "s"}, {"role": "user", "content": "three"}],
+        TeacherPrompt([{"role": "user", "content": "one two"}], seed=0),
+        TeacherPrompt(
+            [{"role": "system", "content": "s"}, {"role": "user", "content": "three"}], 1
+        ),
     ]
-    found = list(parrot.generate(prompts, Sampling(max_new_tokens=8, samples=2)))
-    assert [(o.prompt, o.sample, o.completion.text) for o in found] == [
-        (0, 0, "one two"),
-        (0, 1, "one two"),
-        (1, 0, "three"),
-        (1, 1, "three"),
-    ]
+    found = list(parrot.generate(prompts, Sampling(max_new_tokens=8)))
+    assert [(o.prompt, o.completion.text) for o in found] == [(0, "one two"), (1, "three")]
     assert found[0].completion == Completion(text="one two", finished=True, tokens=2)
 
 

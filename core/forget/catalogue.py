@@ -52,10 +52,21 @@ class Entry:
 
 @attrs.frozen(kw_only=True)
 class TeacherEntry(Entry):
-    """A teacher: `family` decides which methods take it; `model` is its entry under models."""
+    """A teacher: a model run by a kind of teachers, or one that a plugin of its name brings.
+
+    Attributes:
+        family: Its model family, which decides which methods take it; ``any`` for the student.
+        kind: The kind of teachers that runs it: ``transformers``, ``vllm``, ``openai``.
+        model: Its entry under models; without one, it is the student itself.
+        settings: Settings of the kind.
+        sampling: Settings that a method takes with this teacher where nobody else says otherwise.
+    """
 
     family: str
+    kind: str | None = None
     model: str | None = None
+    settings: dict[str, Any] = attrs.field(factory=dict)
+    sampling: dict[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
@@ -119,6 +130,7 @@ class StudyEntry:
         settings: Settings of every run whose method knows them.
         overrides: Settings of some runs, later ones winning.
         extends: A study whose keys this one takes where it has none of its own.
+        teachers: The teacher of each method that needs one.
     """
 
     summary: str
@@ -132,6 +144,7 @@ class StudyEntry:
     settings: dict[str, Any] = attrs.field(factory=dict)
     overrides: tuple[Override, ...] = ()
     extends: str | None = None
+    teachers: dict[str, str] = attrs.field(factory=dict)
 
     def settings_for(self, model: str, dataset: str, method: str) -> dict[str, Any]:
         """Merge the settings of one run: the study's, then each matching override's."""
@@ -306,6 +319,8 @@ def _references(catalogue: Catalogue) -> Iterator[tuple[tuple[str, ...], str, It
         at = ("studies", study_name)
         yield from (((*at, "methods"), n, catalogue.methods) for n in study.methods)
         yield from (((*at, "datasets"), n, catalogue.datasets) for n in study.datasets)
+        yield from (((*at, "teachers"), n, catalogue.methods) for n in study.teachers)
+        yield from (((*at, "teachers"), n, catalogue.teachers) for n in study.teachers.values())
         for override in study.overrides:
             for kind in ("model", "dataset", "method"):
                 name = getattr(override, kind)

@@ -25,16 +25,16 @@ class Sampling:
         temperature: 0 is greedy decoding.
         top_p: Nucleus mass; 1 keeps the whole distribution.
         top_k: Number of most likely tokens kept; 0 keeps all.
-        samples: Completions per prompt.
         seed: Seed of the random numbers; the same seed gives the same completions on one machine.
+        stops: Texts that end a completion, for models that do not end it themselves.
     """
 
     max_new_tokens: int
     temperature: float = 0.0
     top_p: float = 1.0
     top_k: int = 0
-    samples: int = 1
     seed: int = 0
+    stops: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -51,13 +51,16 @@ class Example:
         id: Stable name of the example, unique within its dataset.
         question: What is asked, without instructions on the format.
         solution: A worked solution as a model should write it; the target of GT-SFT.
-        answer: The final answer that the verifier compares with.
+        answer: The final answer that the verifier compares with; empty if the dataset has none.
+        level: How difficult it is, in the dataset's own words (``Level 3``, ``4 steps``), by which
+            pass rates are broken down; empty if nobody says.
     """
 
     id: str
     question: str
     solution: str
     answer: str
+    level: str = ""
 
 
 @attrs.frozen(kw_only=True)

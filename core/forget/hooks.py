@@ -14,7 +14,7 @@ import pluggy
 from forget.benchmark import Benchmark
 from forget.dataset import Dataset
 from forget.method import Method
-from forget.teacher import Teacher
+from forget.teacher import Teacher, TeacherKind
 
 __all__ = [
     "ENTRY_POINT_GROUP",
@@ -120,10 +120,11 @@ def forget_datasets() -> Iterable[Dataset]:
 
 
 @hookspec
-def forget_teachers() -> Iterable[Teacher]:
-    """Yield the teachers this plugin brings.
+def forget_teachers() -> Iterable[Teacher | TeacherKind]:
+    """Yield the teachers this plugin brings, and the kinds of teachers.
 
-    A working plugin:
+    A kind (`forget.teacher.TeacherKind`) is a way of running models: an entry of the registry makes
+    a teacher of it. A working plugin that brings one teacher:
 
     .. code-block:: python
 
@@ -139,14 +140,10 @@ def forget_teachers() -> Iterable[Teacher]:
             family = "parrot"
 
             def generate(self, prompts, sampling):
-                for index, messages in enumerate(prompts):
-                    text = messages[-1]["content"]
-                    for sample in range(sampling.samples):
-                        yield TeacherOutput(
-                            index,
-                            sample,
-                            Completion(text=text, finished=True, tokens=len(text.split())),
-                        )
+                for index, prompt in enumerate(prompts):
+                    text = prompt.messages[-1]["content"]
+                    completion = Completion(text=text, finished=True, tokens=len(text.split()))
+                    yield TeacherOutput(index, completion)
 
 
         @hookimpl

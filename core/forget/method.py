@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -77,6 +77,9 @@ class PrepareTask:
         seed: Seed of every random choice.
         output: Folder to fill with parquet and a manifest (``forget.training.write_examples``).
         teacher: The teacher, if the method needs one.
+        teacher_identity: What tells this teacher's completions from another's: name, kind, model
+            digest, settings.
+        trajectories: Folder of completions that several runs share; beside `output` if None.
         progress: Where to report.
     """
 
@@ -87,6 +90,8 @@ class PrepareTask:
     seed: int
     output: Path
     teacher: Teacher | None = None
+    teacher_identity: Mapping[str, Any] = attrs.field(factory=dict)
+    trajectories: Path | None = None
     progress: Progress = attrs.field(factory=Silent)
 
 

@@ -21,18 +21,18 @@ from forget.catalogue import Catalogue
 from forget.dataset import Dataset
 from forget.errors import PluginError, UnknownNameError
 from forget.method import Method
-from forget.teacher import Teacher
+from forget.teacher import Teacher, TeacherKind
 
 __all__ = ["Broken", "Kind", "Listing", "Plugins", "Provided", "Provider", "load_plugins"]
 
 Kind = Literal["methods", "datasets", "teachers", "benchmarks"]
 T = TypeVar("T")
 
-_RECORDS: Mapping[Kind, type] = {
-    "methods": Method,
-    "datasets": Dataset,
-    "teachers": Teacher,
-    "benchmarks": Benchmark,
+_RECORDS: Mapping[Kind, tuple[type, ...]] = {
+    "methods": (Method,),
+    "datasets": (Dataset,),
+    "teachers": (Teacher, TeacherKind),
+    "benchmarks": (Benchmark,),
 }
 
 
@@ -252,9 +252,10 @@ def _refuse_misspelt_hooks(
 
 
 def _check_record(record: Any, kind: Kind) -> None:
-    contract = _RECORDS[kind]
+    contracts = _RECORDS[kind]
     # A class has every attribute its objects have, so a forgotten pair of brackets would pass.
-    if isinstance(record, type) or not isinstance(record, contract):
+    if isinstance(record, type) or not isinstance(record, contracts):
+        contract = contracts[0]
         members = {*contract.__annotations__, *vars(contract)}
         missing = sorted(m for m in members if m[0] != "_" and not hasattr(record, m))
         if isinstance(record, type):

@@ -15,7 +15,7 @@ import attrs
 from forget.convert import BadValue, structure, type_name
 from forget.errors import SettingsError, nearest
 
-__all__ = ["SettingInfo", "build", "describe", "parse_assignments", "setting"]
+__all__ = ["SettingInfo", "build", "describe", "identity", "parse_assignments", "setting"]
 
 T = TypeVar("T")
 
@@ -30,7 +30,12 @@ class SettingInfo(NamedTuple):
 
 
 def setting(
-    default: Any, help: str, *, minimum: float | None = None, maximum: float | None = None
+    default: Any,
+    help: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    technical: bool = False,
 ) -> Any:
     """Declare one field of a settings class.
 
@@ -39,8 +44,10 @@ def setting(
         help: One line for `forget show` and the documentation; units in brackets.
         minimum: The smallest valid number, inclusive.
         maximum: The largest valid number, inclusive.
+        technical: It decides how fast and where something is done, not what comes out: two
+            teachers that differ in it alone write the same data.
     """
-    metadata = {"help": help, "minimum": minimum, "maximum": maximum}
+    metadata = {"help": help, "minimum": minimum, "maximum": maximum, "technical": technical}
     return attrs.field(default=default, metadata=metadata)
 
 
@@ -51,6 +58,15 @@ def describe(cls: type) -> list[SettingInfo]:
         SettingInfo(f.name, type_name(hints[f.name]), f.default, f.metadata.get("help", ""))
         for f in attrs.fields(cls)
     ]
+
+
+def identity(settings: Any) -> dict[str, Any]:
+    """Return those settings that decide what comes out: all but the technical ones."""
+    return {
+        field.name: getattr(settings, field.name)
+        for field in attrs.fields(type(settings))
+        if not field.metadata.get("technical")
+    }
 
 
 def build(cls: type[T], *layers: Mapping[str, Any], where: str) -> T:

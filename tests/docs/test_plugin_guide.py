@@ -25,7 +25,7 @@ from forget.completion import Completion, Sampling
 from forget.dataset import Dataset
 from forget.method import Method, PrepareTask, TrainTask
 from forget.plugins import Kind, load_plugins
-from forget.teacher import Teacher
+from forget.teacher import Teacher, TeacherPrompt
 
 GUIDE = document("docs/writing-a-plugin.md")
 EXAMPLE = DOCS / "examples" / "forget-short-answers"
@@ -177,13 +177,10 @@ def test_its_method_prepares_and_trains(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.usefixtures("installed")
 def test_its_teacher_generates(tmp_path: Path) -> None:
-    prompts = [[{"role": "user", "content": "one two"}], [{"role": "user", "content": "three"}]]
-    found = list(
-        record("teachers", tmp_path).generate(prompts, Sampling(max_new_tokens=8, samples=2))
-    )
-    assert [(o.prompt, o.sample, o.completion.text) for o in found] == [
-        (0, 0, "one two"), (0, 1, "one two"), (1, 0, "three"), (1, 1, "three"),
-    ]  # fmt: skip
+    asked = ("one two", "three")
+    prompts = [TeacherPrompt([{"role": "user", "content": text}], seed=0) for text in asked]
+    found = list(record("teachers", tmp_path).generate(prompts, Sampling(max_new_tokens=8)))
+    assert [(o.prompt, o.completion.text) for o in found] == [(0, "one two"), (1, "three")]
 
 
 @pytest.mark.usefixtures("installed")

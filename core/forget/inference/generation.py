@@ -21,7 +21,7 @@ def complete(loaded: Loaded, prompts: Sequence[str], sampling: Sampling) -> list
     Args:
         loaded: Model and tokenizer.
         prompts: Rendered prompts: special tokens are taken as they stand, none are added.
-        sampling: How to draw; `samples` must be 1.
+        sampling: How to draw.
 
     Raises:
         WorkError: A prompt leaves no room in the model's context window.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from forget.completion import Completion, Message, Sampling
+from forget.completion import Completion, Sampling
 from forget.hooks import hookimpl
-from forget.teacher import Teacher, TeacherOutput
+from forget.teacher import Teacher, TeacherOutput, TeacherPrompt
 
 
 class Parrot:
@@ -18,14 +18,14 @@ class Parrot:
     family = "parrot"
 
     def generate(
-        self, prompts: Sequence[Sequence[Message]], sampling: Sampling
+        self, prompts: Sequence[TeacherPrompt], sampling: Sampling
     ) -> Iterator[TeacherOutput]:
         """Yield each completion as soon as it is there."""
-        for index, messages in enumerate(prompts):
-            text = messages[-1]["content"]
-            for sample in range(sampling.samples):
-                completion = Completion(text=text, finished=True, tokens=len(text.split()))
-                yield TeacherOutput(index, sample, completion)
+        for index, prompt in enumerate(prompts):
+            text = prompt.messages[-1]["content"]
+            yield TeacherOutput(
+                index, Completion(text=text, finished=True, tokens=len(text.split()))
+            )
 
 
 @hookimpl
