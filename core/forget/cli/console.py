@@ -9,7 +9,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -24,6 +24,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from forget.progress import Advance
 
 if TYPE_CHECKING:
     from forget.outlook import Step
@@ -52,11 +54,11 @@ class Screen:
         self._console = Console(file=stream or sys.stderr, highlight=False)
 
     @contextmanager
-    def task(self, description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    def task(self, description: str, total: int | None) -> Iterator[Advance]:
         """See `forget.progress.Progress.task`."""
         started = time.monotonic()
         if not self._console.is_terminal:
-            yield lambda steps: None
+            yield lambda steps, detail="": None
             seconds = time.monotonic() - started
             if total is not None or seconds >= _WORTH_A_LINE_S:
                 digits = 0 if seconds >= 10 else 1
@@ -70,10 +72,15 @@ class Screen:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[detail]}", markup=False),
             console=self._console,
         ) as bars:
-            bar = bars.add_task(description, total=total)
-            yield lambda steps: bars.advance(bar, steps)
+            bar = bars.add_task(description, total=total, detail="")
+
+            def advance(steps: int, detail: str = "") -> None:
+                bars.update(bar, advance=steps, detail=detail)
+
+            yield advance
 
     def note(self, text: str) -> None:
         """See `forget.progress.Progress.note`."""

