@@ -63,12 +63,15 @@ class TeacherChoice:
             return self
         return attrs.evolve(self, model=obtain_model(self.model, progress))
 
-    def identity(self) -> dict[str, Any]:
-        """Return `frozen` with the digest of the model's weights in place of its name."""
+    def identity(self, *, recompute: bool = True) -> dict[str, Any]:
+        """Return `frozen` and the digest of the weights: all that decides what it writes.
+
+        Args:
+            recompute: Read the weights through; else what their manifest says is believed.
+        """
         found = self.frozen()
-        del found["name"]  # two names of one teacher write the same
         if self.model is not None:
-            found["model_digest"] = self.model.digest()
+            found["model_digest"] = self.model.digest(recompute=recompute)
         return found
 
     def open(self, session: Session) -> Teacher:
@@ -164,18 +167,19 @@ def check_family(method: Method, teacher: TeacherChoice, student: ModelReference
     Raises:
         RequestError: The reason, and which teachers would do.
     """
-    if student.family == "unknown" and teacher.model != student:
+    itself = teacher.model == student
+    if student.family == "unknown" and not itself:
         raise RequestError(
             f"{method.title} must know the family of the model {student.name!r}, and nobody says "
             "it. Give the model an entry with its family in forget.toml ([models.NAME] with title, "
             "summary, family and hub or folder) and use that name."
         )
-    if teacher.family == "unknown":
+    if teacher.family == "unknown" and not itself:
         raise RequestError(
             f"{method.title} must know the family of the teacher {teacher.name!r}, and nobody says "
             "it: add --set teacher.family=FAMILY."
         )
-    same = teacher.family == student.family
+    same = itself or teacher.family == student.family
     if same == (method.needs.teacher == "same-family"):
         return
     wanted = "another family" if same else "the student's own family"

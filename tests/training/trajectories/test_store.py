@@ -21,7 +21,7 @@ def stored(n: int, text: str = "größer als zwei\n") -> Stored:
 
 @pytest.fixture
 def store(tmp_path: Path) -> CompletionStore:
-    found = open_store(tmp_path, "org/data", {"teacher": "a", "sampling": {"t": 0.7}}, "Big Model")
+    found = open_store(tmp_path, "org/data", "Big Model", teacher={"a": 1}, sampling={"t": 0.7})
     for n in range(3):
         found.add(stored(n))
     return found
@@ -34,13 +34,16 @@ def test_round_trip(store: CompletionStore) -> None:
 
 def test_folder_tells_dataset_and_teacher_and_differs_by_identity(tmp_path: Path) -> None:
     folders = {
-        open_store(tmp_path, "org/data", {"t": t}, name).folder
+        open_store(tmp_path, "org/data", name, teacher={"a": 1}, sampling={"t": t}).folder
         for t, name in ((0.7, "Big Model"), (0.8, "Big Model"), (0.7, "other"))
     }
     assert len(folders) == 3
     assert {f.parent for f in folders} == {tmp_path / "org--data"}
-    first = open_store(tmp_path, "org/data", {"t": 0.7, "p": 1}, "Big Model").folder
-    assert first == open_store(tmp_path, "org/data", {"p": 1, "t": 0.7}, "Big Model").folder
+    first, second = (
+        open_store(tmp_path, "org/data", "Big Model", teacher={}, sampling=sampling).folder
+        for sampling in ({"t": 0.7, "p": 1}, {"p": 1, "t": 0.7})
+    )
+    assert first == second
     assert first.name.startswith("Big-Model-")
 
 
@@ -96,4 +99,4 @@ def test_summary_of_what_is_no_store(tmp_path: Path, store: CompletionStore) -> 
 
 
 def test_empty_store(tmp_path: Path) -> None:
-    assert open_store(tmp_path, "d", {}, "t").read() == {}
+    assert open_store(tmp_path, "d", "t", teacher={}, sampling={}).read() == {}

@@ -67,7 +67,7 @@ def write_trajectories(task: PrepareTask) -> None:
     found = {
         "store": f"trajectories/{store.folder.parent.name}/{store.folder.name}",
         "teacher": dict(task.teacher_identity),
-        "sampling": _sampling_identity(task),
+        "sampling": settings.sampling_identity(task.dataset.max_new_tokens),
         "samples": settings.samples,
         "unanswered": unanswered,
         **counts(questions, judged, {key: len(value) for key, value in kept.items()}),
@@ -86,19 +86,12 @@ def write_trajectories(task: PrepareTask) -> None:
 
 
 def _store(task: PrepareTask) -> CompletionStore:
-    teacher = task.teacher
-    assert teacher is not None  # the method says that it needs one
+    assert task.teacher is not None  # the method says that it needs one
     root = task.trajectories or task.output.parent / "trajectories"
-    identity = {"teacher": dict(task.teacher_identity), "sampling": _sampling_identity(task)}
-    return open_store(root, task.dataset.name, identity, teacher.name)
-
-
-def _sampling_identity(task: PrepareTask) -> dict[str, Any]:
-    """Return what decides a completion besides teacher, question and number of the sample."""
-    settings: TrajectorySettings = task.settings
-    drawn = attrs.asdict(settings.sampling(task.dataset.max_new_tokens))
-    del drawn["seed"], drawn["stops"]
-    return {**drawn, "shots": settings.shots, "sampling_seed": settings.sampling_seed}
+    sampling = task.settings.sampling_identity(task.dataset.max_new_tokens)
+    return open_store(
+        root, task.dataset.name, task.teacher.name, teacher=task.teacher_identity, sampling=sampling
+    )
 
 
 def _obtain(
@@ -116,7 +109,7 @@ def _obtain(
             {
                 "dataset": task.dataset.name,
                 "teacher": dict(task.teacher_identity),
-                "sampling": _sampling_identity(task),
+                "sampling": task.settings.sampling_identity(task.dataset.max_new_tokens),
                 "asked": {
                     "questions": len({ask.example.id for ask in asks}),
                     "samples": task.settings.samples,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 
@@ -52,3 +52,9 @@ class TrajectorySettings(TrainingSettings):
             top_p=self.top_p,
             top_k=self.top_k,
         )
+
+    def sampling_identity(self, default_max_new_tokens: int) -> dict[str, Any]:
+        """Return what decides a completion besides teacher, question and number of the sample."""
+        drawn = attrs.asdict(self.sampling(default_max_new_tokens))
+        del drawn["seed"], drawn["stops"]  # of each completion; of the teacher
+        return {**drawn, "shots": self.shots, "sampling_seed": self.sampling_seed}

@@ -87,15 +87,27 @@ class CompletionStore:
         write_json(self.folder / ABOUT, {"format": _FORMAT, **about})
 
 
-def open_store(root: Path, dataset: str, identity: Mapping[str, Any], name: str) -> CompletionStore:
-    """Return the store of a teacher's completions below `root`.
+def open_store(
+    root: Path,
+    dataset: str,
+    name: str,
+    *,
+    teacher: Mapping[str, Any],
+    sampling: Mapping[str, Any],
+) -> CompletionStore:
+    """Return the store of a teacher's completions below `root`; nothing is made yet.
 
     Args:
         root: The folder of all stores.
         dataset: The dataset's name.
-        identity: All that decides what is written, besides the prompt: teacher and sampling.
         name: The teacher's name, for people who look at the folder.
+        teacher: What is known of the teacher; names count only where nothing better is known.
+        sampling: All else that does, besides the prompt.
     """
+    # Weights that go by another name write the same.
+    names = ("name", "model", "family") if "model_digest" in teacher else ()
+    known = {key: value for key, value in teacher.items() if key not in names}
+    identity = {"teacher": known, "sampling": dict(sampling)}
     text = json.dumps(identity, sort_keys=True, ensure_ascii=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     return CompletionStore(root / slug(dataset) / f"{slug(name)}-{digest}")
