@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -17,6 +18,7 @@ from forget.method import PrepareTask
 from forget.progress import Advance
 from forget.store.lock import exclusive
 from forget.store.manifest import verify
+from forget.teacher import TeacherOutput
 from forget.training.examples import Conversation, write_examples
 from forget.training.masking import encode
 from forget.training.trajectories.asking import Ask, choose_questions, plan_asks
@@ -153,7 +155,10 @@ def _ask(task: PrepareTask, store: CompletionStore, missing: Sequence[Ask], tall
     problems: dict[str, int] = {}
     sampling = task.settings.sampling(task.dataset.max_new_tokens)
     outputs = teacher.generate([ask.prompt for ask in missing], sampling)
-    with task.progress.task(f"asking {teacher.title}", len(missing)) as advance:
+    with (
+        task.progress.task(f"asking {teacher.title}", len(missing)) as advance,
+        _closing(outputs),
+    ):
         pace = _Pace(task, len(missing), tally, advance)
         for index, completion, problem in outputs:
             if index not in range(len(missing)) or index in answered:
@@ -172,6 +177,16 @@ def _ask(task: PrepareTask, store: CompletionStore, missing: Sequence[Ask], tall
         problems["no output for the prompt"] = lost
     if problems:
         raise WorkError(_incomplete(teacher.name, len(missing), problems))
+
+
+@contextmanager
+def _closing(outputs: Iterator[TeacherOutput]) -> Iterator[None]:
+    """Close a teacher's generator at once however the block ends: its model needs the memory."""
+    try:
+        yield
+    finally:
+        if isinstance(outputs, Generator):
+            outputs.close()
 
 
 class _Pace:
