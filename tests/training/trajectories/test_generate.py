@@ -53,7 +53,7 @@ def test_the_correct_ones_become_training_data(teach: Make) -> None:
     assert (found["kept_questions"], found["kept_fraction"], found["correct"]) == (6, 0.5, 12)
     assert found["by_level"]["1 steps"]["pass_rate"] == 1.0
     assert found["by_level"]["2 steps"]["pass_rate"] == 0.0
-    assert found["teacher"] == {"kind": "scripted"}
+    assert found["teacher"] == {"kind": "scripted", "name": "scripted"}
     assert found["sampling"]["temperature"] == 0.7
     assert (task.output.parents[1] / found["store"]).is_dir()
     assert teacher.samplings[0].max_new_tokens == 16
