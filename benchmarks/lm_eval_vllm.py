@@ -38,7 +38,7 @@ class LmEvalVllm:
 
     def load(self, folder: Path) -> LmEvalVllm:
         """See `Engine.load`."""
-        from forget.inference.vllm_engine import ENVIRONMENT
+        from forget.inference.vllm_process import ENVIRONMENT
 
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)

@@ -14,7 +14,7 @@ import pytest
 
 from forget.completion import Sampling
 from forget.errors import ModelError, RequestError
-from forget.inference import vllm_engine
+from forget.inference import vllm_engine, vllm_process
 from forget.inference.builtin import BuiltinEngine
 from forget.inference.engine import Complete, Generate, Request, RunningModel, Score, Work
 from forget.inference.machine import Machine
@@ -107,10 +107,10 @@ class TestWriting:
         self, engine: VllmEngine, smollm2: Path, changed: Path
     ) -> None:
         first = ask(engine, smollm2, GREEDY)
-        process = engine._writer._llm
+        process = engine._writer._process.llm
         second = ask(engine, changed, GREEDY)
         third = ask(engine, smollm2, GREEDY)
-        assert engine._writer._llm is process
+        assert engine._writer._process.llm is process
         assert first == third
         assert second != first
         assert second == ask(BuiltinEngine(CPU), changed, GREEDY)
@@ -124,7 +124,7 @@ class TestWriting:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         first = ask(engine, smollm2, GREEDY)
-        llm = engine._writer._llm
+        llm = engine._writer._process.llm
         work, model = engine.prepare(GREEDY, changed), engine.load(changed)
         shutil.copytree(changed, tmp_path / "cut")
         weights = tmp_path / "cut" / "model.safetensors"
@@ -132,9 +132,9 @@ class TestWriting:
         monkeypatch.setattr(model, "_folder", tmp_path / "cut")  # spoilt once it was loaded
         with pytest.raises(ModelError, match=r"vLLM does not run the model in .*cut"):
             answers(model, work)
-        assert engine._writer._llm is None
+        assert engine._writer._process.llm is None
         assert ask(engine, smollm2, GREEDY) == first
-        assert engine._writer._llm is not llm
+        assert engine._writer._process.llm is not llm
 
     def test_an_adapter_writes_what_it_writes_merged(
         self, engine: VllmEngine, smollm2: Path, tmp_path: Path
@@ -162,9 +162,9 @@ class TestWriting:
 
     def test_a_longer_text_than_it_was_started_for(self, engine: VllmEngine, smollm2: Path) -> None:
         (short,) = ask(engine, smollm2, [Generate("One, two,", {"max_gen_toks": 8})])
-        process = engine._writer._llm
+        process = engine._writer._process.llm
         (long,) = ask(engine, smollm2, [Generate("One, two,", {"max_gen_toks": WINDOW})])
-        assert engine._writer._llm is not process
+        assert engine._writer._process.llm is not process
         assert long.startswith(short)
         assert len(long) > len(short)
 
@@ -203,13 +203,13 @@ def test_it_is_named_in_the_fingerprint() -> None:
 
 
 def test_without_vllm_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vllm_engine, "find_spec", lambda _: None)
+    monkeypatch.setattr(vllm_process, "find_spec", lambda _: None)
     with pytest.raises(RequestError, match=r"pip install 'forget-llm\[vllm\]'"):
         check_vllm(CPU)
 
 
 def test_devices_that_vllm_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vllm_engine, "find_spec", lambda _: True)
+    monkeypatch.setattr(vllm_process, "find_spec", lambda _: True)
     with pytest.raises(RequestError, match="does not run on mps"):
         check_vllm(Machine(device="mps", device_name="", dtype="float32"))
     check_vllm(CPU)

@@ -140,7 +140,9 @@ class BuiltinEngine:
         prompts = [encode_writing(tokenizer, writing, window) for writing in writings]
         alike: dict[Any, list[int]] = {}
         for index, writing in enumerate(writings):
-            alike.setdefault((writing.sampling, writing.stops), []).append(index)
+            # Seeds do not part them: each completion has random numbers of its own.
+            sampling = attrs.evolve(writing.sampling, seed=0)
+            alike.setdefault((sampling, writing.stops), []).append(index)
         batches = []
         for (sampling, _), indices in alike.items():
             lengths = [prompts[i].longest for i in indices]

@@ -15,6 +15,7 @@ from forget.inference.attention import attending
 from forget.inference.column_attention import Columns
 from forget.inference.sampling import Draw, draw_tokens
 from forget.inference.scoring import final_logits
+from forget.inference.writing import has_stop
 
 if TYPE_CHECKING:
     import torch
@@ -126,8 +127,7 @@ def _has_stop(tokens: Sequence[int], tokenizer: Any, stops: Sequence[str]) -> bo
     """Look for a stop text that the newest token completed: a token has a byte at least."""
     longest = max(len(stop.encode()) for stop in stops)
     recent = tokens[-(longest + _STOP_MARGIN) :]
-    text = tokenizer.decode(recent)
-    return any(stop in text for stop in stops)
+    return has_stop(tokenizer.decode(recent), stops)
 
 
 def _left_padded(prompts: Sequence[Sequence[int]], device: torch.device) -> torch.Tensor:

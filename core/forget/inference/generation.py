@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from forget.completion import Completion, Sampling
 from forget.errors import ModelError, WorkError
 from forget.inference.loading import Loaded
+from forget.inference.sampling import Draw, draw_tokens
+from forget.inference.writing import cut_at_stops, has_stop
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["complete", "stop_ids"]
+__all__ = ["complete", "stop_ids", "stop_ids_of"]
 
 
-def complete(loaded: Loaded, prompts: Sequence[str], sampling: Sampling) -> list[Completion]:
+def complete(
+    loaded: Loaded,
+    prompts: Sequence[str],
+    sampling: Sampling,
+    seeds: Sequence[int] | None = None,
+) -> list[Completion]:
     """Write one completion for each rendered prompt, all in one batch.
 
     Args:
         loaded: Model and tokenizer.
         prompts: Rendered prompts: special tokens are taken as they stand, none are added.
         sampling: How to draw.
+        seeds: The seed of each prompt; that of `sampling` for all if None.
 
     Raises:
         WorkError: A prompt leaves no room in the model's context window.
@@ -33,32 +45,62 @@ def complete(loaded: Loaded, prompts: Sequence[str], sampling: Sampling) -> list
     encoded = [tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in prompts]
     _check_room(loaded.model, max(map(len, encoded)), sampling)
     ids_BT, mask_BT = _left_pad(encoded, _pad_id(tokenizer), loaded.model.device)
-    torch.manual_seed(sampling.seed)
+    each = seeds or [sampling.seed] * len(prompts)
+    draws = [
+        Draw(attrs.evolve(sampling, seed=seed), prompt)
+        for prompt, seed in zip(prompts, each, strict=True)
+    ]
     with torch.inference_mode():
         out_BT = loaded.model.generate(
             input_ids=ids_BT,
             attention_mask=mask_BT,
             max_new_tokens=sampling.max_new_tokens,
             pad_token_id=_pad_id(tokenizer),
-            **_options(sampling),
+            logits_processor=[_Drawing(draws, ids_BT.shape[1])] if sampling.temperature else [],
+            **_PLAIN,
+            **(
+                {"stop_strings": list(sampling.stops), "tokenizer": tokenizer}
+                if sampling.stops
+                else {}
+            ),
         )
-    stops = stop_ids(loaded)
+    ends = stop_ids(loaded)
     new = out_BT[:, ids_BT.shape[1] :].tolist()
-    return [_completion(tokenizer, tokens, stops) for tokens in new]
+    return [_completion(tokenizer, tokens, ends, sampling.stops) for tokens in new]
 
 
-def _options(sampling: Sampling) -> dict[str, Any]:
-    # All set, also when greedy: a model's generation_config may ask for other things on its own.
-    plain = {"num_beams": 1, "repetition_penalty": 1.0, "no_repeat_ngram_size": 0}
-    if sampling.temperature == 0:
-        return {**plain, "do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-    return {
-        **plain,
-        "do_sample": True,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "top_k": sampling.top_k,
-    }
+_PLAIN = {
+    "num_beams": 1,
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+    "do_sample": False,
+    "temperature": None,
+    "top_p": None,
+    "top_k": None,
+}
+"""All of them set: a model's generation_config may ask for other things on its own."""
+
+
+class _Drawing:
+    """Leaves greedy decoding one token to choose: the one drawn for each row.
+
+    transformers' own drawing has one stream of random numbers for a batch, so a completion would
+    depend on what is written beside it; these are the built-in engine's.
+    """
+
+    def __init__(self, draws: Sequence[Draw], start: int) -> None:
+        self._draws = draws
+        self._start = start
+
+    def __call__(self, ids_BT: torch.Tensor, scores_BV: torch.Tensor) -> torch.Tensor:
+        """Return scores of which one a row is finite."""
+        import torch
+
+        position = ids_BT.shape[1] - self._start
+        chosen = draw_tokens(scores_BV.float(), [(draw, position) for draw in self._draws])
+        only_BV = torch.full_like(scores_BV, -torch.inf)
+        places_B1 = torch.tensor(chosen, device=scores_BV.device)[:, None]
+        return only_BV.scatter_(1, places_B1, 0.0)
 
 
 def _left_pad(
@@ -73,22 +115,42 @@ def _left_pad(
     return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
 
-def _completion(tokenizer: Any, tokens: list[int], stops: set[int]) -> Completion:
-    """Cut at the first stop token; without one, the completion was cut by the length limit."""
-    end = next((i for i, token in enumerate(tokens) if token in stops), None)
+def _completion(
+    tokenizer: Any, tokens: list[int], ends: set[int], stops: tuple[str, ...]
+) -> Completion:
+    """Cut at the first end token or stop text; without one, the length limit cut it."""
+    end = next((i for i, token in enumerate(tokens) if token in ends), None)
     kept = tokens if end is None else tokens[:end]
-    return Completion(
-        text=tokenizer.decode(kept, skip_special_tokens=True),
-        finished=end is not None,
-        tokens=len(tokens) if end is None else end + 1,
-    )
+    length = len(tokens) if end is None else end + 1
+    if stops and has_stop(tokenizer.decode(kept), stops):
+        # A row that has ended is padded until the others have: the stop text tells where.
+        length = bisect_left(
+            range(len(kept)), True, lo=1, key=lambda n: has_stop(tokenizer.decode(kept[:n]), stops)
+        )
+        kept, end = kept[:length], length
+    text = cut_at_stops(tokenizer.decode(kept, skip_special_tokens=True), stops)
+    return Completion(text=text, finished=end is not None, tokens=length)
 
 
 def stop_ids(loaded: Loaded) -> set[int]:
     """Return the tokens that end a completion: those of the model and of its tokenizer."""
-    configured = loaded.model.generation_config.eos_token_id
-    stops = set(configured) if isinstance(configured, list) else {configured}
-    return (stops | {loaded.tokenizer.eos_token_id}) - {None}
+    return _ends(loaded.model.generation_config, loaded.tokenizer)
+
+
+def stop_ids_of(folder: Path, tokenizer: Any) -> set[int]:
+    """Return the tokens that end a completion of a model folder, without loading the model."""
+    from transformers import AutoConfig, GenerationConfig
+
+    if (folder / "generation_config.json").is_file():
+        return _ends(GenerationConfig.from_pretrained(folder), tokenizer)
+    config = AutoConfig.from_pretrained(folder)
+    return _ends(GenerationConfig.from_model_config(config), tokenizer)
+
+
+def _ends(generation: Any, tokenizer: Any) -> set[int]:
+    configured = generation.eos_token_id
+    ends = set(configured) if isinstance(configured, list) else {configured}
+    return (ends | {tokenizer.eos_token_id}) - {None}
 
 
 def _pad_id(tokenizer: Any) -> int:

@@ -6,15 +6,11 @@ prefixes meanwhile; the built-in engine is several times faster at that. Both mo
 
 from __future__ import annotations
 
-import atexit
-import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from forget.errors import ModelError, RequestError
 from forget.inference.builtin import BuiltinEngine, BuiltinModel
@@ -24,13 +20,11 @@ from forget.inference.loading import Loaded
 from forget.inference.machine import Machine, package_version
 from forget.inference.memory import key_bytes
 from forget.inference.tokens import context_window
+from forget.inference.vllm_process import DEVICES, VllmProcess, read_answer, request, require_vllm
 from forget.inference.weights import adapter_base, text_files
-from forget.inference.writing import Prompt, as_answer
+from forget.inference.writing import Prompt
 
-if TYPE_CHECKING:
-    from vllm import SamplingParams
-
-__all__ = ["ENVIRONMENT", "VllmEngine", "VllmWriter", "check_vllm"]
+__all__ = ["VllmEngine", "VllmWriter", "check_vllm"]
 
 REVISION = "1"
 """Raised when a change of the engine may change texts by more than rounding."""
@@ -44,12 +38,6 @@ _KEPT = {"cpu": 32_768, "cuda": 262_144}
 _USUAL_WINDOW = 4096
 """Longest text it is started for if none asked for is longer: a restart takes a minute."""
 
-ENVIRONMENT = {
-    "VLLM_NO_USAGE_STATS": "1",  # nothing is reported to anybody
-    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # torch's threads do not survive a fork
-    "VLLM_LOGGING_LEVEL": "WARNING",
-}
-
 
 def check_vllm(machine: Machine) -> None:
     """Refuse to go on without vLLM, or on a device that it does not know.
@@ -57,12 +45,8 @@ def check_vllm(machine: Machine) -> None:
     Raises:
         RequestError: Says what to install or to leave out.
     """
-    if find_spec("vllm") is None:
-        raise RequestError(
-            "--engine vllm needs vLLM, which is not installed. With an NVIDIA GPU: pip install "
-            "'forget-llm[vllm]'. Without one docs/engine.md says how. Or leave --engine out."
-        )
-    if machine.device not in _KEPT:
+    require_vllm("--engine vllm")
+    if machine.device not in DEVICES:
         raise RequestError(
             f"--engine vllm does not run on {machine.device}. Use --device cpu, or leave --engine "
             "out."
@@ -136,7 +120,7 @@ class VllmWriter:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._llm: Any = None
+        self._process = VllmProcess()
         self._kind: Any = None  # configuration and tokenizer of the model it was started with
         self._folder: Path | None = None
         self._window = 0
@@ -157,37 +141,30 @@ class VllmWriter:
         self._open(loaded, folder, max(prompt.longest for prompt in prompts))
         ends = stop_ids(loaded)
         try:
-            outputs = self._llm.generate(
+            outputs = self._process.llm.generate(
                 [TokensPrompt(prompt_token_ids=list(prompt.tokens)) for prompt in prompts],
-                [_parameters(prompt, ends) for prompt in prompts],
+                [request(prompt, ends) for prompt in prompts],
                 use_tqdm=False,
             )
         except Exception as error:  # EngineDeadError, and what its processes pass on
             self.close()
             raise _refused(folder, error) from error
-        answers = []
-        for output, prompt in zip(outputs, prompts, strict=True):
-            (written,) = output.outputs
-            tokens = list(written.token_ids)
-            if tokens and tokens[-1] in ends:
-                tokens.pop()
-            finished = written.finish_reason == "stop"
-            answers.append(as_answer(loaded.tokenizer, prompt.writing, tokens, finished=finished))
-        return answers
+        return [
+            read_answer(output, loaded.tokenizer, prompt, ends)
+            for output, prompt in zip(outputs, prompts, strict=True)
+        ]
 
     def close(self) -> None:
         """End the process and give its memory back."""
-        if self._llm is not None:
-            self._llm.llm_engine.engine_core.shutdown()
-        self._llm = self._folder = None
-        atexit.unregister(self.close)
+        self._process.close()
+        self._folder = None
 
     def _open(self, loaded: Loaded, folder: Path, longest: int) -> None:
         """Have the model's weights in a vLLM that takes texts of `longest` tokens."""
         # Its tokenizer looks for stop texts, and is not exchanged with the weights.
         kind = (loaded.model.config.to_json_string(), text_files(folder))
         try:
-            if self._llm is None or longest > self._window or kind != self._kind:
+            if self._process.llm is None or longest > self._window or kind != self._kind:
                 self.close()
                 usual = min(_USUAL_WINDOW, context_window(folder, loaded.tokenizer))
                 self._window = max(longest, usual)
@@ -213,27 +190,21 @@ class VllmWriter:
             shutil.rmtree(merged, ignore_errors=True)
 
     def _start(self, loaded: Loaded, folder: Path) -> None:
-        for name, value in ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
-        from vllm import LLM
-
-        atexit.register(self.close)  # before Python waits for its child processes, which do not end
         model = loaded.model
         kept = max(_KEPT[self._machine.device], self._window)
-        self._llm = LLM(
+        self._process.start(
             model=str(folder),
             dtype=self._machine.dtype,
             max_model_len=self._window,
             kv_cache_memory_bytes=kept
             * key_bytes(model.config.get_text_config(), model.dtype.itemsize),
             enforce_eager=self._machine.device == "cpu",
-            generation_config="vllm",  # nothing that the request does not say
-            seed=0,
         )
 
     def _exchange(self, _: Loaded, folder: Path) -> None:
-        self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
-        self._llm.reset_prefix_cache()  # it holds what the former weights made of the prompts
+        llm = self._process.llm
+        llm.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
+        llm.reset_prefix_cache()  # it holds what the former weights made of the prompts
 
 
 def _refused(folder: Path, error: Exception) -> ModelError:
@@ -241,22 +212,4 @@ def _refused(folder: Path, error: Exception) -> ModelError:
     return ModelError(
         f"vLLM does not run the model in {folder}: {type(error).__name__}: {reason} The log has "
         "more. Evaluate it with --engine builtin."
-    )
-
-
-def _parameters(prompt: Prompt, ends: set[int]) -> SamplingParams:
-    from vllm import SamplingParams
-
-    writing, sampling = prompt.writing, prompt.writing.sampling
-    # A request's own seed: its text does not depend on what is written beside it.
-    digest = hashlib.sha256(f"{sampling.seed}/{writing.prompt}".encode()).digest()
-    return SamplingParams(
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        top_k=sampling.top_k,
-        seed=int.from_bytes(digest[:4], "big"),
-        max_tokens=sampling.max_new_tokens,
-        stop=list(writing.stops),
-        stop_token_ids=sorted(ends),
-        skip_special_tokens=False,  # a stop text may be one, as for the built-in engine
     )

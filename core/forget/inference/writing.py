@@ -12,7 +12,15 @@ from forget.errors import WorkError
 from forget.inference.engine import Complete, Generate
 from forget.inference.tokens import encode_prompts
 
-__all__ = ["Prompt", "Writing", "as_answer", "as_writing", "cut_at_stops", "encode_writing"]
+__all__ = [
+    "Prompt",
+    "Writing",
+    "as_answer",
+    "as_writing",
+    "cut_at_stops",
+    "encode_writing",
+    "has_stop",
+]
 
 _MAX_GEN_TOKS = 256
 _LENGTH_NAMES = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
@@ -77,12 +85,17 @@ def encode_writing(tokenizer: Any, writing: Writing, window: int) -> Prompt:
 
 
 def as_answer(tokenizer: Any, writing: Writing, tokens: Sequence[int], *, finished: bool) -> Any:
-    """Return the answer to a request from the tokens written, the ending token left out."""
-    text = tokenizer.decode(tokens, skip_special_tokens=True)
+    """Return the answer to a request from the tokens written, the ending token left out.
+
+    The tokens of a stop text are counted, as the ending token is: the model wrote them.
+    """
+    text = cut_at_stops(tokenizer.decode(tokens, skip_special_tokens=True), writing.stops)
     if writing.special:
-        return cut_at_stops(text, writing.stops)
-    completion = Completion(text=text, finished=finished, tokens=len(tokens) + finished)
-    return attrs.asdict(completion)
+        return text
+    # Looked for as the engines do, with special tokens: a stop text may be one.
+    stopped = bool(writing.stops) and has_stop(tokenizer.decode(tokens), writing.stops)
+    ended = finished and not stopped
+    return attrs.asdict(Completion(text=text, finished=finished, tokens=len(tokens) + ended))
 
 
 def as_writing(request: Generate | Complete) -> Writing:
@@ -92,7 +105,12 @@ def as_writing(request: Generate | Complete) -> Writing:
         WorkError: lm-eval's options ask for something else than greedy decoding or sampling.
     """
     if isinstance(request, Complete):
-        return Writing(prompt=request.prompt, special=False, sampling=request.sampling)
+        return Writing(
+            prompt=request.prompt,
+            special=False,
+            sampling=request.sampling,
+            stops=tuple(stop for stop in request.sampling.stops if stop),
+        )
     options = request.options
     until = options.get("until") or ()
     return Writing(
@@ -109,6 +127,11 @@ def cut_at_stops(text: str, stops: tuple[str, ...]) -> str:
     for stop in stops:
         text = text.split(stop, maxsplit=1)[0]
     return text
+
+
+def has_stop(text: str, stops: Sequence[str]) -> bool:
+    """Tell whether a text holds a stop text."""
+    return any(stop in text for stop in stops)
 
 
 def _sampling(options: Mapping[str, Any]) -> Sampling:
