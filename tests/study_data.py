@@ -17,8 +17,10 @@ from forget.store.manifest import MANIFEST, seal
 from forget.training import Conversation, write_examples
 from forget_datasets.arithmetic import Arithmetic
 
-__all__ = ["TEACHER", "make_run", "make_store", "reseal", "trajectories"]
+__all__ = ["GT", "SF", "TEACHER", "make_run", "make_store", "reseal", "trajectories"]
 
+GT = "runs/phase1/tiny/arithmetic/gt-sft/seed-{}"
+SF = "runs/phase1/tiny/arithmetic/sf-sft/seed-0"
 TEACHER = {"name": "qwen3-32b", "kind": "vllm", "family": "qwen3"}
 SAMPLING = {"temperature": 0.7, "top_p": 0.95, "top_k": 0, "max_new_tokens": 1024, "shots": 0}
 

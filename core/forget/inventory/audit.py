@@ -136,7 +136,6 @@ def _source(
     name: str, dataset: Dataset, split: str, path: Path, expected: int | None, where: Audited
 ) -> Check:
     label = f"{path.parent.name}/{path.name}"
-    remedy = _fetch(name, where.mirror, again=True)
     if not path.is_file():
         return Check(
             name=label, kind="source", path=path, state="absent", remedy=_fetch(name, where.mirror)
@@ -150,6 +149,8 @@ def _source(
             dataset.load(split, where.mirror)  # its own checks of every row
     except DataError as error:
         problem = _short(error)
+    # What cannot be read is fetched again unasked; what can, is replaced only by force.
+    remedy = _fetch(name, where.mirror, again=rows is not None)
     return Check(
         name=label,
         kind="source",
@@ -177,7 +178,6 @@ def _benchmark(benchmark: Benchmark, mirror: Mirror) -> Check:
         mirror.check_nltk(benchmark.nltk, benchmark.name)
     except DataError as error:
         problem = _short(error)
-        remedy = _fetch(benchmark.name, mirror, again=True)
     if rows is not None and rows < benchmark.items:
         problem = f"{rows:,} items, but it has {benchmark.items:,}"
         remedy = _fetch(benchmark.name, mirror, again=True)
@@ -268,4 +268,7 @@ def _fetch(name: str, mirror: Mirror, *, again: bool = False) -> str:
 
 def _short(error: DataError) -> str:
     """Return the first sentence of a message: what to do stands beside it."""
-    return str(error).partition(". ")[0].rstrip(".")
+    text = str(error).partition(". ")[0].rstrip(".")
+    if text.count("(") > text.count(")"):  # the detail in brackets had a full stop
+        text = text.rpartition(" (")[0]
+    return text

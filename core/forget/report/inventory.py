@@ -53,7 +53,7 @@ def render_checks(checks: Iterable[Check]) -> RenderableType:
     table.add_column("what", no_wrap=True)
     table.add_column("kind", no_wrap=True)
     table.add_column("rows", justify="right", no_wrap=True)
-    table.add_column("state")
+    table.add_column("state", overflow="fold")
     for check in checks:
         state = Text(check.state, style=_STYLES[check.state])
         if check.problem:
@@ -95,7 +95,7 @@ def _sources(entries: Iterable[Entry]) -> Table:
     table.add_column("rows", justify="right", no_wrap=True)
     table.add_column("for")
     table.add_column("from", overflow="fold")
-    table.add_column("state")
+    table.add_column("state", overflow="fold")
     for entry in entries:
         origin = Text(entry.folder) if entry.folder else Text("code", style="dim")
         numbers = (_number(entry.rows), Text(entry.purpose), origin, _state(entry))
@@ -108,7 +108,7 @@ def _prepared(entries: Iterable[Entry]) -> Table:
     table.add_column("folder,\nruns with equal data", no_wrap=True)
     table.add_column("rows\nkept", justify="right", no_wrap=True)
     table.add_column("purpose\nformat, teacher")
-    table.add_column("state\ndigest")
+    table.add_column("state\ndigest", overflow="fold")
     for entry in entries:
         purpose = Text.assemble(entry.purpose, (f"\n{entry.format}", "dim"))
         if entry.teacher:
@@ -124,7 +124,7 @@ def _stores(entries: Iterable[Entry]) -> Table:
     table.add_column("folder,\nruns made from it", no_wrap=True)
     table.add_column("completions", justify="right", no_wrap=True)
     table.add_column("teacher")
-    table.add_column("state")
+    table.add_column("state", overflow="fold")
     for entry in entries:
         folder = Paths(entry.folder, _brief(entry.runs))
         table.add_row(folder, _number(entry.rows), Text(_teacher(entry)), _state(entry))
@@ -182,7 +182,10 @@ def _number(value: int | None) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.1f} %"
+    if share is None:
+        return ""
+    # One lost of thousands is no hundred per cent.
+    return f"{min(100 * share, 99.9 if share < 1 else 100):.1f} %"
 
 
 def _cell(text: str) -> str:

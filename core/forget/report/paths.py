@@ -10,6 +10,9 @@ from rich.text import Text
 
 __all__ = ["Paths"]
 
+_SHORT = 24
+"""Width up to which a line is not broken."""
+
 
 class Paths:
     """A path, and dimmed lines below it; each takes two lines at most if there is width for it."""
@@ -24,8 +27,13 @@ class Paths:
                 yield Text(line, style=style, overflow="fold")
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        """Ask for the width at which no line is broken more than once."""
-        width = max(_width_of_two(text) for text, _ in self._lines)
+        """Ask for the width at which no line is broken more than once, short ones not at all.
+
+        Where there is no terminal, programs read the lines: they ask for all of it.
+        """
+        longest = max(len(text) for text, _ in self._lines)
+        unbroken = min(longest, _SHORT) if console.is_terminal else longest
+        width = max(unbroken, *(_width_of_two(text) for text, _ in self._lines))
         return Measurement(width, width).with_maximum(options.max_width)
 
 
