@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -85,7 +86,7 @@ def make_store(
     out: Path, texts: Sequence[tuple[str, int, str]], questions: int, samples: int = 2
 ) -> Path:
     """Make a store with completions given as example, sample, text."""
-    folder = out / "trajectories" / "arithmetic" / f"qwen3-32b-{'0a1b2c3d4e5f'}"
+    folder = out / "trajectories" / "arithmetic" / "qwen3-32b-0a1b2c3d4e5f"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     head = {
@@ -99,7 +100,7 @@ def make_store(
     lines = []
     for example, sample, text in texts:
         record = {
-            "ask": f"{abs(hash((example, sample))):016x}"[:16],
+            "ask": hashlib.sha256(f"{example} {sample}".encode()).hexdigest()[:16],
             "example": example,
             "sample": sample,
             "text": text,

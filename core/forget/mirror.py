@@ -258,7 +258,7 @@ def _guarded(action: Callable[[], T], path: Path, what: str) -> T:
         detail = " ".join(str(error).split())[:200].rstrip(".")
         raise DataError(
             f"{what} cannot be read: {path} ({path.stat().st_size:,} bytes) is truncated, corrupt "
-            f"or not parquet ({detail}). Delete it and copy it there again."
+            f"or not parquet ({detail}). Delete it and get it again: `forget data fetch`."
         ) from error
 
 

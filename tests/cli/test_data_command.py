@@ -295,7 +295,7 @@ def test_show_a_store(out: Path, say: Any) -> None:
         (["arithmetic", "--model", "smollm"], "no model named 'smollm'"),
         (["nowhere/at/all"], "Nor is there a folder nowhere/at/all"),
         (["math"], "pending"),
-        ([str(RUN)], "no model named 'tiny'"),
+        ([str(RUN)], "keeps the name alone: 'tiny'. Name the folder with --model"),
     ],
 )
 def test_show_of_something_wrong(arguments: list[str], says: str, out: Path, say: Any) -> None:

@@ -164,6 +164,17 @@ def test_a_row_that_the_dataset_refuses(where: Audited, mirror: Path) -> None:
     assert "train-00001" in check.problem
 
 
+def test_rows_that_break_the_dataset(where: Audited, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(split: str, data: Any) -> Any:
+        if data is where.mirror:
+            raise KeyError("subject")
+        return data.rows(where.datasets["gsm8k"].source, split)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(where.datasets["gsm8k"], "load", load)
+    check = checked(where)["gsm8k/train.parquet"]
+    assert check.problem == "the dataset cannot read it (KeyError: 'subject')"
+
+
 def test_what_is_absent_is_told_to_those_who_ask(where: Audited, mirror: Path) -> None:
     (mirror / "gsm8k" / "test.parquet").unlink()
     assert "gsm8k/test.parquet" not in checked(where)

@@ -299,6 +299,43 @@ def test_nltk_data(hub: Path, root: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert asked == ["punkt_tab"]
 
 
+@pytest.mark.parametrize("root_user", [True, False])
+def test_the_real_downloader(
+    root_user: bool, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NLTK's own code, with a server that is a function; in a home folder it does not unpack."""
+    import hashlib
+    import io
+    import tempfile
+    import zipfile
+
+    import nltk
+
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        file.writestr("punkt_tab/english/starters.txt", "The")
+    content = packed.getvalue()
+    index = f"""<?xml version="1.0"?><nltk_data><packages><package id="punkt_tab" name="p"
+        subdir="tokenizers" unzip="1" size="{len(content)}" unzipped_size="3"
+        checksum="{hashlib.md5(content).hexdigest()}"
+        sha256_checksum="{hashlib.sha256(content).hexdigest()}"
+        url="https://raw.githubusercontent.com/nltk/nltk_data/punkt_tab.zip"/></packages>
+        <collections/></nltk_data>""".encode()
+
+    def answer(url: Any, **_: Any) -> io.BytesIO:
+        return io.BytesIO(content if str(url).endswith(".zip") else index)
+
+    monkeypatch.setattr(nltk.downloader, "urlopen", answer)
+    monkeypatch.setattr(nltk.downloader, "_shared_install", lambda _: root_user, raising=False)
+    monkeypatch.setattr(nltk.downloader, "_downloader", nltk.downloader.Downloader())
+    monkeypatch.setattr(nltk, "download", nltk.downloader._downloader.download)
+    monkeypatch.setattr(nltk.data, "path", [*nltk.data.path])
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    [found] = fetch([Wanted("made", "nltk_data/tokenizers/punkt_tab", None)], root, False, Silent())
+    assert (found.state, found.problem) == ("written", "")
+    assert names(root) == ["nltk_data/tokenizers/punkt_tab/english/starters.txt"]
+
+
 def test_nltk_data_that_cannot_be_had(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def download(name: str, **_: Any) -> bool:
         raise ValueError("Error loading punkt_tab: <urlopen error>")

@@ -73,6 +73,29 @@ def test_runs_in_the_order_of_their_seeds() -> None:
     assert "runs/a/ seeds 0, 2, 10" in as_markdown([entry])
 
 
+@pytest.mark.parametrize(
+    ("sampling", "says"),
+    [
+        ({"temperature": 0.0, "top_p": 1.0, "top_k": 0, "thinking": False}, "T 0.0"),
+        ({"temperature": 0.7, "top_p": 0.95, "top_k": 20}, "T 0.7, top-p 0.95, top-k 20"),
+        ({"thinking": True, "shots": 4, "samples": 1}, "thinking, shots 4, 1 sample"),
+        ({"max_new_tokens": 512, "seed": 3, "stops": ["x"], "odd": [1]}, "512 tokens, odd [1]"),
+    ],
+)
+def test_sampling(sampling: dict[str, object], says: str) -> None:
+    entry = Entry(
+        folder="f", path=None, format="SFT", dataset="d", state="complete", sampling=sampling
+    )
+    assert f"| {says} |" in as_markdown([entry])
+
+
+def test_nearly_all_is_not_all() -> None:
+    entry = Entry(
+        folder="f", path=None, format="SFT", dataset="d", state="complete", kept_fraction=0.99987
+    )
+    assert "| 99.9 % |" in as_markdown([entry])
+
+
 def test_markup_in_names_is_text() -> None:
     entry = Entry(
         folder="[bold]f", path=None, format="SFT", dataset="d", state="damaged", problem="[/red]"

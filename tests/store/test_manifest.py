@@ -149,3 +149,13 @@ def test_a_changed_value_shows_in_digests_alone(folder: Path) -> None:
     (folder / "a.bin").write_bytes(b"abd")
     assert fault(folder, digests=False) is None
     assert "a.bin was changed: its SHA-256" in (fault(folder, digests=True) or "")
+
+
+def test_a_file_that_cannot_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seal(folder, "data", {})
+
+    def refuse(_: Path) -> str:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(module, "file_digest", refuse)
+    assert fault(folder, digests=True) == "a.bin cannot be read: Input/output error"

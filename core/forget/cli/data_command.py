@@ -44,7 +44,9 @@ def command(context: click.Context, /, markdown: bool, as_json: bool, **options:
     from forget.convert import to_plain
     from forget.report.inventory import as_markdown, render_inventory
 
-    entries = _inventory(_Study(**options))
+    study = _Study(**options)
+    entries = _inventory(study)
+    study.tell_of_broken()
     if as_json:
         print_json({"datasets": [to_plain(entry) for entry in entries]})
     elif markdown:
@@ -74,6 +76,7 @@ def verify(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
         mirror=study.mirror,
         out=study.out,
     )
+    study.tell_of_broken()
     checks = audit(study.catalogue.benchmark_names(names), where, Screen())
     if as_json:
         print_json({"checks": [to_plain(check) for check in checks]})
@@ -102,7 +105,7 @@ def verify(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
 @json_option
 def show(what: str, count: int, example: str | None, **options: Any) -> None:
     """Show examples as a model sees them. WHAT is a dataset, a run directory or a store."""
-    from forget.inventory.samples import choose, find_folder, folder_rows
+    from forget.inventory.samples import find_folder, folder_rows
     from forget.inventory.stores import STORE
 
     split, model, as_json = (options.pop(name) for name in ("split", "model", "as_json"))
@@ -113,9 +116,8 @@ def show(what: str, count: int, example: str | None, **options: Any) -> None:
     elif (folder / STORE).is_file():
         _show_store(folder, (what, count, example), study, as_json)
     else:
-        rows = folder_rows(folder)
-        choose(rows, count, example)
-        _show_rows(rows, model or _model_of(folder), (what, count, example), study, as_json)
+        model = model or _model_of(folder, study)
+        _show_rows(folder_rows(folder), model, (what, count, example), study, as_json)
 
 
 @command.command("fetch")
@@ -142,6 +144,7 @@ def fetch(names: tuple[str, ...], force: bool, as_json: bool, **options: Any) ->
         )
     ensure_writable(study.mirror.root, "data mirror", "--data")
     items = wanted(*study.chosen(names))
+    study.tell_of_broken()
     with quiet_libraries(Path(os.devnull)) as screen:
         found = fetch_files(items, study.mirror.root, force, screen)
     if as_json:
@@ -168,6 +171,12 @@ class _Study:
         self.plugins: Plugins = load_plugins()
         self.mirror: Mirror = chosen_mirror(data)
         self.out = out.absolute()
+
+    def tell_of_broken(self) -> None:
+        """Name the plugins that cannot be used: what they read is not listed."""
+        for broken in self.plugins.broken:
+            text = f"The plugin {broken.provider.plugin!r} ({broken.provider}) is broken: "
+            click.secho(f"{text}{broken.reason}", fg="red", err=True)
 
     def records(self, kind: Any) -> dict[str, Any]:
         """Return the installed records of a kind by name."""
@@ -236,15 +245,23 @@ def _inventory(study: _Study) -> list[Entry]:
     ]
 
 
-def _model_of(folder: Path) -> str | None:
+def _model_of(folder: Path, study: _Study) -> str | None:
     """Return the model of the run that a data folder belongs to."""
+    from forget.errors import ModelError
     from forget.store import runfile
 
     file = folder.parent / "run.toml"
     if not file.is_file():
         return None
     model = runfile.read(file).get("settings", {}).get("model")
-    return model if isinstance(model, str) else None
+    if not isinstance(model, str):
+        return None
+    if model not in study.catalogue.models and "/" not in model:
+        raise ModelError(
+            f"The run in {folder.parent} was made with a model given as a folder, of which "
+            f"{file.name} keeps the name alone: {model!r}. Name the folder with --model."
+        )
+    return model
 
 
 def _show_rows(

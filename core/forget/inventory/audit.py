@@ -149,6 +149,8 @@ def _source(
             dataset.load(split, where.mirror)  # its own checks of every row
     except DataError as error:
         problem = _short(error)
+    except Exception as error:  # a plugin's code, on rows that are not what it expects
+        problem = f"the dataset cannot read it ({type(error).__name__}: {error})"
     # What cannot be read is fetched again unasked; what can, is replaced only by force.
     remedy = _fetch(name, where.mirror, again=rows is not None)
     return Check(

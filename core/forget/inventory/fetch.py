@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -192,16 +193,14 @@ def _write_nltk(file: str, path: Path) -> None:
                 f"python -m nltk.downloader -d nltk_data {path.name}"
             ) from error
         unpacked = Path(temporary) / Path(file).relative_to("nltk_data")
+        archive = unpacked.with_name(f"{unpacked.name}.zip")
+        if not unpacked.is_dir() and archive.is_file():  # NLTK leaves it packed in a home folder
+            shutil.unpack_archive(archive, unpacked.parent)
         if not unpacked.is_dir():
             raise DataError(f"NLTK's downloader has not made {file}.")
         with staged_folder(path) as staging:
-            for source in unpacked.rglob("*"):
-                target = staging / source.relative_to(unpacked)
-                if source.is_dir():
-                    target.mkdir(parents=True, exist_ok=True)
-                else:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    target.write_bytes(source.read_bytes())
+            # Contents alone: what NLTK downloads may be read by nobody else.
+            shutil.copytree(unpacked, staging, copy_function=shutil.copyfile, dirs_exist_ok=True)
 
 
 def _no_network(root: Path, before: Sequence[Fetched], error: BaseException) -> str:

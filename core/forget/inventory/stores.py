@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -118,23 +118,51 @@ def read_store(folder: Path) -> Store:
 
 
 def read_completions(folder: Path, *, digests: bool) -> Contents:
-    """Read the completions of a store; this is the one place that knows a line.
+    """Read the completions of a store.
 
     Args:
         folder: The store.
         digests: Check each line's digest; without, a line counts if it can be read.
     """
-    path = folder / LINES
-    lines = path.read_bytes().split(b"\n") if path.is_file() else [b""]
     found: dict[tuple[str, int], Stored] = {}
-    damaged = []
-    for number, line in enumerate(lines[:-1], start=1):
-        stored = _parse(line, digests=digests)
-        if stored is None:
-            damaged.append(number)
-        else:
-            found.setdefault((stored.example, stored.sample), stored)
-    return Contents(list(found.values()), damaged, cut=bool(lines[-1]))
+    damaged, cut = [], False
+    for line in _scan(folder, digests=digests):
+        if line.stored is not None:
+            found.setdefault((line.stored.example, line.stored.sample), line.stored)
+        elif line.ended:
+            damaged.append(line.number)
+        cut = not line.ended
+    return Contents(list(found.values()), damaged, cut)
+
+
+class _Line(NamedTuple):
+    """A line of a store; `stored` is None if it does not count."""
+
+    number: int
+    stored: Stored | None
+    ended: bool
+
+
+def _scan(folder: Path, *, digests: bool) -> Iterator[_Line]:
+    """Yield the lines of a store; with `_parse`, this is all that knows how one is written."""
+    path = folder / LINES
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            ended = line.endswith(b"\n")
+            yield _Line(number, _parse(line, digests=digests) if ended else None, ended)
+
+
+def _progress(folder: Path) -> tuple[int, int]:
+    """Count completions and damaged lines without keeping the texts."""
+    found: set[tuple[str, int]] = set()
+    damaged = 0
+    for line in _scan(folder, digests=False):
+        if line.stored is not None:
+            found.add((line.stored.example, line.stored.sample))
+        damaged += line.stored is None and line.ended
+    return len(found), damaged
 
 
 def line_digest(record: Mapping[str, Any]) -> str:
@@ -188,15 +216,14 @@ def _entry(folder: Path, out: Path, users: Mapping[str, Iterable[str]]) -> Entry
         "runs": tuple(users.get(relative, ())),
         "bytes": lines.stat().st_size if lines.is_file() else 0,
     }
-    contents = read_completions(folder, digests=False)
-    rows = len(contents.completions)
+    rows, damaged = _progress(folder)
     try:
         store = read_store(folder)
     except DataError:
         problem = f"{STORE} is missing, or was cut or edited"
         dataset = folder.parent.name
         return Entry(dataset=dataset, state="damaged", problem=problem, rows=rows, **common)
-    problem = f"{len(contents.damaged):,} damaged line(s)" if contents.damaged else ""
+    problem = f"{damaged:,} damaged line(s)" if damaged else ""
     whole: State = "complete" if rows >= store.expected else "unfinished"
     return Entry(
         dataset=store.dataset,

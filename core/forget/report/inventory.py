@@ -28,6 +28,8 @@ _STYLES = {
 }
 _SHORT = {"temperature": "T", "top_p": "top-p", "top_k": "top-k"}
 _HIDDEN = ("seed", "stops")
+_USUAL: Mapping[str, tuple[Any, ...]] = {"top_p": (None, 1)}
+"""Values that change nothing, where these are not none and nought."""
 
 _NOTHING = (
     "There is no prepared data below the output folder yet: `forget run` makes it. Name another "
@@ -167,7 +169,7 @@ def _teacher(entry: Entry) -> str:
 
 def _sampling(sampling: Mapping[str, Any]) -> Iterator[str]:
     for name, value in sampling.items():
-        if name in _HIDDEN or value in (None, False, "", [], {}):
+        if name in _HIDDEN or (name != "temperature" and value in _USUAL.get(name, (None, 0, ""))):
             continue
         if name == "samples":
             yield f"{value} sample{'' if value == 1 else 's'}"

@@ -100,12 +100,20 @@ def fault(folder: Path, *, digests: bool) -> str | None:
         files = {str(name): (f["bytes"], f["sha256"]) for name, f in plain["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return f"{MANIFEST} is not a manifest: it was cut or edited"
-    for name, (size, sha) in files.items():
-        path = folder / name
-        if not path.is_file():
-            return f"{name} is missing"
-        if path.stat().st_size != size:
-            return f"{name} has {path.stat().st_size:,} bytes and had {size:,}"
-        if digests and file_digest(path) != sha:
-            return f"{name} was changed: its SHA-256 is not the one in {MANIFEST}"
-    return None
+    found = (
+        _fault(folder / n, n, size, sha if digests else None) for n, (size, sha) in files.items()
+    )
+    return next((problem for problem in found if problem is not None), None)
+
+
+def _fault(path: Path, name: str, size: int, sha: str | None) -> str | None:
+    """Say what is wrong with one file; its digest is computed if one is given."""
+    if not path.is_file():
+        return f"{name} is missing"
+    if path.stat().st_size != size:
+        return f"{name} has {path.stat().st_size:,} bytes and had {size:,}"
+    try:
+        changed = sha is not None and file_digest(path) != sha
+    except OSError as error:
+        return f"{name} cannot be read: {error.strerror}"
+    return f"{name} was changed: its SHA-256 is not the one in {MANIFEST}" if changed else None
