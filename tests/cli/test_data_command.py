@@ -393,6 +393,7 @@ def test_fetch_of_something_wrong(
 # --- a terminal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colour", [True, False])
 def test_a_terminal_tells_the_loss_by_colour(colour: bool, out: Path, tiny_model: Path) -> None:
     text = in_terminal(

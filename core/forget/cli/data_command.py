@@ -55,7 +55,7 @@ def command(context: click.Context, /, markdown: bool, as_json: bool, **options:
         print_table(render_inventory(entries))
 
 
-@command.command("verify")
+@command.command("verify", short_help="Read data through and say what is damaged.")
 @click.argument("names", nargs=-1)
 @registry_option
 @data_option
@@ -120,7 +120,7 @@ def show(what: str, count: int, example: str | None, **options: Any) -> None:
         _show_rows(folder_rows(folder), model, (what, count, example), study, as_json)
 
 
-@command.command("fetch")
+@command.command("fetch", short_help="Fill a data mirror from the Hub.")
 @click.argument("names", nargs=-1)
 @click.option("--force", is_flag=True, help="Fetch again what is there.")
 @registry_option
