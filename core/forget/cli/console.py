@@ -30,7 +30,14 @@ from forget.progress import Advance
 if TYPE_CHECKING:
     from forget.outlook import Step
 
-__all__ = ["Screen", "print_json", "print_steps", "print_table", "quiet_libraries"]
+__all__ = [
+    "Screen",
+    "print_json",
+    "print_steps",
+    "print_table",
+    "print_texts",
+    "quiet_libraries",
+]
 
 _ENVIRONMENT = {
     # Threads that wait by spinning cost a busy machine two thirds of its training speed.
@@ -92,6 +99,11 @@ def print_table(table: RenderableType) -> None:
     console = Console()
     # Without a terminal there is no width to respect: a cut table would lose what it says.
     (console if console.is_terminal else Console(width=120)).print(table)
+
+
+def print_texts(texts: RenderableType) -> None:
+    """Print texts on standard output as they are: lines are broken by the terminal alone."""
+    Console(highlight=False).print(texts, soft_wrap=True)
 
 
 def print_steps(title: str, steps: Sequence[Step], caption: str | None = None) -> None:
