@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from forget.completion import Message
+from forget.completion import Completion, Message
 from forget.dataset import DataAccess, Example
-from forget.inventory.stores import LINES, STORE, line_digest
 from forget.method import PrepareTask, TrainingSettings
 from forget.store import runfile
 from forget.store.manifest import MANIFEST, seal
 from forget.training import Conversation, write_examples
+from forget.training.trajectories.store import About, CompletionStore, Stored
 from forget_datasets.arithmetic import Arithmetic
 
 __all__ = ["GT", "SF", "TEACHER", "make_run", "make_store", "reseal", "trajectories"]
@@ -88,25 +88,18 @@ def make_store(
     """Make a store with completions given as example, sample, text."""
     folder = out / "trajectories" / "arithmetic" / "qwen3-32b-0a1b2c3d4e5f"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    head = {
-        "format": 1,
-        "dataset": "arithmetic",
-        "teacher": TEACHER,
-        "sampling": SAMPLING,
-        "asked": {"questions": questions, "samples": samples},
-    }
-    (folder / STORE).write_text(json.dumps(head))
-    lines = []
+    store = CompletionStore(folder)
+    store.describe(
+        About(
+            dataset="arithmetic",
+            teacher=TEACHER,
+            sampling=SAMPLING,
+            questions=questions,
+            samples=samples,
+        )
+    )
     for example, sample, text in texts:
-        record = {
-            "ask": hashlib.sha256(f"{example} {sample}".encode()).hexdigest()[:16],
-            "example": example,
-            "sample": sample,
-            "text": text,
-            "finished": True,
-            "tokens": len(text.split()),
-        }
-        lines.append(json.dumps({**record, "digest": line_digest(record)}, ensure_ascii=False))
-    (folder / LINES).write_text("".join(f"{line}\n" for line in lines))
+        ask = hashlib.sha256(f"{example} {sample}".encode()).hexdigest()[:16]
+        completion = Completion(text=text, finished=True, tokens=len(text.split()))
+        store.add(Stored(ask, example, sample, completion))
     return folder

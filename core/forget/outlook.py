@@ -16,7 +16,7 @@ from forget.session import Session
 from forget.store.layout import RunFolder, checkpoint_name
 from forget.store.manifest import read_manifest
 from forget.training.trajectories.settings import TrajectorySettings
-from forget.training.trajectories.store import open_store, summarise
+from forget.training.trajectories.store import open_store, read_contents
 
 __all__ = ["Step", "comparison_outlook", "outlook"]
 
@@ -85,8 +85,7 @@ def _teacher_steps(run: Run, session: Session) -> list[Step]:
         teacher=run.teacher.identity(recompute=False),
         sampling=run.settings.sampling_identity(dataset.max_new_tokens),
     )
-    found = summarise(store.folder)
-    here = found.completions if found is not None else 0
+    here = len(read_contents(store.folder).completions)
     return [Step(what, f"begun, {here:,} completions are here" if here else "to do", done=False)]
 
 

@@ -10,10 +10,10 @@ import pytest
 from forget.benchmark import Benchmark, TaskFile
 from forget.errors import DataError, UnknownNameError
 from forget.inventory.audit import Audited, Check, audit
-from forget.inventory.stores import LINES
 from forget.mirror import Mirror
 from forget.progress import Silent
 from forget.store.manifest import MANIFEST
+from forget.training.trajectories.store import LINES
 from forget_benchmarks.core10 import forget_benchmarks
 from forget_datasets.arithmetic import Arithmetic
 from forget_datasets.gsm8k import Gsm8k

@@ -19,11 +19,11 @@ from forget.inventory.samples import (
     grade,
     measure,
 )
-from forget.inventory.stores import LINES
 from forget.mirror import Mirror
 from forget.progress import Silent
 from forget.training import read_examples
 from forget.training.masking import encode
+from forget.training.trajectories.store import LINES
 from forget_datasets.arithmetic import Arithmetic
 from study_data import GT, SF
 

@@ -8,14 +8,8 @@ from typing import Any
 import pytest
 
 from forget.errors import DataError
-from forget.inventory.stores import (
-    LINES,
-    STORE,
-    read_completions,
-    read_store,
-    store_entries,
-    store_folders,
-)
+from forget.inventory.stores import store_entries, store_folders
+from forget.training.trajectories.store import ABOUT, LINES, read_about, read_contents
 from study_data import SF, make_store
 
 
@@ -40,32 +34,31 @@ def test_an_answer_that_was_asked_twice_counts_once(tmp_path: Path) -> None:
     make_store(tmp_path, [("a", 0, "x"), ("a", 0, "other"), ("a", 1, "y")], questions=2)
     [entry] = store_entries(tmp_path)
     assert (entry.rows, entry.state) == (2, "unfinished")
-    found = read_completions(entry.path or tmp_path, digests=True).completions
+    found = read_contents(entry.path or tmp_path).completions
     assert [line.completion.text for line in found] == ["x", "y"]
 
 
 def test_a_cut_last_line_does_not_count(store: Path) -> None:
     file = store / LINES
     file.write_bytes(file.read_bytes()[:-1])  # whole but for its end: its writer was stopped
-    found = read_completions(store, digests=True)
+    found = read_contents(store)
     assert (len(found.completions), found.damaged, found.cut) == (2, [], True)
     file.write_bytes(file.read_bytes()[:-30])
-    assert read_completions(store, digests=True).cut
+    assert read_contents(store).cut
 
 
-@pytest.mark.parametrize("with_digests", [True, False])
-def test_an_edited_line_is_found_by_its_digest(with_digests: bool, store: Path) -> None:
+def test_an_edited_line_is_found_by_its_digest(store: Path) -> None:
     file = store / LINES
     file.write_text(file.read_text().replace("It is 7", "It is 8"))
-    found = read_completions(store, digests=with_digests)
-    assert found.damaged == ([2] if with_digests else [])
+    found = read_contents(store)
+    assert found.damaged == [2]
 
 
 @pytest.mark.parametrize("line", ["", "{", "[]", "3", '{"example": "a"}', "\x00"])
 def test_a_line_that_is_no_completion(line: str, out: Path, store: Path) -> None:
     file = store / LINES
     file.write_text(f"{line}\n{file.read_text()}")
-    found = read_completions(store, digests=False)
+    found = read_contents(store)
     assert (len(found.completions), found.damaged) == (3, [1])
     [entry] = store_entries(out)
     assert (entry.state, entry.rows) == ("damaged", 3)
@@ -83,9 +76,9 @@ SPOILT: list[tuple[Callable[[Path], Any], str]] = [
 
 @pytest.mark.parametrize(("spoil", "says"), SPOILT)
 def test_a_damaged_head(spoil: Callable[[Path], Any], says: str, out: Path, store: Path) -> None:
-    spoil(store / STORE)
+    spoil(store / ABOUT)
     with pytest.raises(DataError, match=says):
-        read_store(store)
+        read_about(store)
     [entry] = store_entries(out)
     assert (entry.state, entry.dataset, entry.rows) == ("damaged", "arithmetic", 3)
 
@@ -100,5 +93,5 @@ def test_foreign_files_are_no_stores(out: Path, store: Path) -> None:
     (out / "trajectories" / "README").write_text("mine")
     (out / "trajectories" / "arithmetic" / "notes").mkdir()
     (out / "trajectories" / "arithmetic" / ".x.partial-host-1").mkdir()
-    (out / "trajectories" / "arithmetic" / ".x.partial-host-1" / STORE).write_text("{}")
+    (out / "trajectories" / "arithmetic" / ".x.partial-host-1" / ABOUT).write_text("{}")
     assert store_folders(out) == [store]

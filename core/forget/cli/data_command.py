@@ -106,14 +106,14 @@ def verify(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
 def show(what: str, count: int, example: str | None, **options: Any) -> None:
     """Show examples as a model sees them. WHAT is a dataset, a run directory or a store."""
     from forget.inventory.samples import find_folder, folder_rows
-    from forget.inventory.stores import STORE
+    from forget.training.trajectories.store import ABOUT
 
     split, model, as_json = (options.pop(name) for name in ("split", "model", "as_json"))
     study = _Study(**options)
     folder = None if what in study.records("datasets") else find_folder(what, study.out)
     if folder is None:
         _show_rows(study.dataset_rows(what, split), model, (what, count, example), study, as_json)
-    elif (folder / STORE).is_file():
+    elif (folder / ABOUT).is_file():
         _show_store(folder, (what, count, example), study, as_json)
     else:
         model = model or _model_of(folder, study)

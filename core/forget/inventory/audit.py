@@ -13,10 +13,11 @@ from forget.dataset import Dataset
 from forget.errors import DataError, UnknownNameError
 from forget.inventory.prepared import data_folders
 from forget.inventory.sources import reads_of
-from forget.inventory.stores import LINES, read_completions, read_store, store_folders
+from forget.inventory.stores import store_folders
 from forget.mirror import Mirror, check_parquet
 from forget.progress import Progress
 from forget.store.manifest import fault, read_manifest
+from forget.training.trajectories.store import LINES, read_about, read_contents
 
 __all__ = ["Audited", "Check", "audit"]
 
@@ -238,11 +239,11 @@ def _prepared(folder: Path, out: Path) -> Check:
 
 
 def _store(folder: Path, out: Path) -> Check:
-    contents = read_completions(folder, digests=True)
+    contents = read_contents(folder)
     rows = len(contents.completions)
     problem = ""
     try:
-        expected = read_store(folder).expected
+        expected = read_about(folder).expected
     except DataError as error:
         expected, problem = None, _short(error)
     if contents.damaged:

@@ -12,10 +12,10 @@ import attrs
 from forget.completion import Completion, Message
 from forget.dataset import DataAccess, Dataset, Verdict
 from forget.errors import DataError, RequestError, UnknownNameError
-from forget.inventory.stores import STORE, read_completions, read_store
 from forget.progress import Progress
 from forget.store.manifest import MANIFEST, fault
 from forget.training.examples import DATA_FILE
+from forget.training.trajectories.store import ABOUT, read_about, read_contents
 
 __all__ = [
     "Graded",
@@ -101,12 +101,12 @@ def find_folder(what: str, out: Path) -> Path | None:
         if folder.is_file():
             folder = folder.parent  # noqa: PLW2901 - a file of the data stands for its folder
         for candidate in (folder, folder / "data"):
-            if any((candidate / name).is_file() for name in (MANIFEST, DATA_FILE, STORE)):
+            if any((candidate / name).is_file() for name in (MANIFEST, DATA_FILE, ABOUT)):
                 return candidate.resolve()
         held = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir() if p.name[0] != ".")
         raise DataError(
             f"{folder} holds no data: neither a manifest.json, nor a data folder with one, nor a "
-            f"{STORE}. It has {', '.join(held[:12]) or 'nothing'}. Name a run directory, its data "
+            f"{ABOUT}. It has {', '.join(held[:12]) or 'nothing'}. Name a run directory, its data "
             "folder, a store below trajectories/, or a dataset."
         )
     return None
@@ -212,7 +212,7 @@ def grade(
         RequestError: The count is not positive.
     """
     _check_count(count)
-    stored = read_completions(folder, digests=True).completions
+    stored = read_contents(folder).completions
     if not stored:
         raise DataError(f"{folder} holds no completion that can be read yet.")
     if example is None:
@@ -248,7 +248,7 @@ def store_dataset(folder: Path) -> str:
     Raises:
         DataError: Its head is damaged.
     """
-    return read_store(folder).dataset
+    return read_about(folder).dataset
 
 
 def _sample(row: Row, tokenizer: Any) -> Sample:

@@ -15,7 +15,7 @@ from forget.store.lock import exclusive
 from forget.store.manifest import read_manifest
 from forget.teacher import TeacherOutput, TeacherPrompt
 from forget.training import read_examples, write_trajectories
-from forget.training.trajectories.store import read_store, summarise
+from forget.training.trajectories.store import read_contents
 from training.trajectories.conftest import Graded, Scripted, number, right, says
 
 Make = Callable[..., PrepareTask]
@@ -82,7 +82,7 @@ def test_more_samples_of_more_questions_ask_for_the_difference_alone(teach: Make
     task = teach(teacher, output="other/data", samples=3)
     write_trajectories(task)
     assert len(teacher.asked) == 12 * 3 - 5 * 2
-    assert summarise(store_folder(task)).completions == 36  # type: ignore[union-attr]
+    assert len(read_contents(store_folder(task)).completions) == 36
 
 
 def test_another_way_of_sampling_is_another_store(teach: Make) -> None:
@@ -105,7 +105,7 @@ def test_broken_off_and_continued_asks_for_the_rest_alone(teach: Make, moment: i
         write_trajectories(task)
     assert broken.closed == 1
     assert not task.output.exists()
-    assert len(read_store(store_folder(task))) == moment
+    assert len(read_contents(store_folder(task)).completions) == moment
     rest = Scripted(even_are_right)
     write_trajectories(teach(rest))
     assert len(rest.asked) == 24 - moment
@@ -157,7 +157,7 @@ def test_an_output_for_no_prompt_or_for_one_twice(teach: Make, wrong: Any) -> No
     with pytest.raises(WorkError, match="'scripted' is at fault: it answered prompt"):
         write_trajectories(task)
     assert teacher.closed == 1
-    assert len(read_store(store_folder(task))) == 5
+    assert len(read_contents(store_folder(task)).completions) == 5
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_nothing_and_garbage_end_in_a_sentence_and_are_kept(
     assert "of 24 completions 0 are correct" in said.replace("and ", "")
     assert reason in said
     assert "\n" not in said
-    assert len(read_store(store_folder(task))) == 24
+    assert len(read_contents(store_folder(task)).completions) == 24
     assert not task.output.exists()
 
 
@@ -192,7 +192,7 @@ def test_a_right_answer_with_half_a_character_is_not_learned(teach: Make) -> Non
     task = teach(Scripted(halves))
     write_trajectories(task)
     assert "train-4" not in {row.question for row in read_examples(task.output)}
-    texts = {item.completion.text for item in read_store(store_folder(task))}
+    texts = {item.completion.text for item in read_contents(store_folder(task)).completions}
     assert "\ufffd 8" in texts
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from forget.completion import Completion
 from forget.training.trajectories.store import (
+    About,
     CompletionStore,
     Stored,
     open_store,
-    read_store,
-    summarise,
+    read_about,
+    read_contents,
 )
 
 
@@ -29,7 +30,7 @@ def store(tmp_path: Path) -> CompletionStore:
 
 def test_round_trip(store: CompletionStore) -> None:
     assert store.read() == {stored(n).ask: stored(n).completion for n in range(3)}
-    assert read_store(store.folder) == [stored(n) for n in range(3)]
+    assert read_contents(store.folder).completions == [stored(n) for n in range(3)]
 
 
 def test_folder_tells_dataset_and_teacher_and_differs_by_identity(tmp_path: Path) -> None:
@@ -75,27 +76,19 @@ def test_line_edited_by_hand_does_not_count_and_the_others_do(
     first, second, third = path.read_text(encoding="utf-8").splitlines()
     assert callable(spoil)
     path.write_text("\n".join([first, spoil(second), third, ""]), encoding="utf-8")
-    store.describe({"dataset": "data"})
-    summary = summarise(store.folder)
-    assert summary is not None
-    assert (summary.completions, summary.damaged) == (2, 1)
+    found = read_contents(store.folder)
+    assert (len(found.completions), found.damaged) == (2, [2])
     assert set(store.read()) == {stored(n).ask for n in (0, 2)}
-    summary = summarise(store.folder)
-    assert summary is not None
-    assert (summary.completions, summary.damaged) == (2, 0)
+    assert read_contents(store.folder).damaged == []
 
 
-def test_summary_of_what_is_no_store(tmp_path: Path, store: CompletionStore) -> None:
-    assert summarise(tmp_path) is None
-    assert summarise(store.folder) is None  # it has not been described yet
-    store.describe({"dataset": "data", "asked": {"questions": 3, "samples": 1}})
-    summary = summarise(store.folder)
-    assert summary is not None
-    assert summary.about["asked"] == {"questions": 3, "samples": 1}
-    (store.folder / "store.json").write_text("{")
-    assert summarise(store.folder) is None
-    (store.folder / "store.json").write_text("[]")
-    assert summarise(store.folder) is None
+def test_head_says_whose_completions_these_are(store: CompletionStore) -> None:
+    about = About(
+        dataset="data", teacher={"name": "big"}, sampling={"top_p": 0.9}, questions=3, samples=2
+    )
+    store.describe(about)
+    assert read_about(store.folder) == about
+    assert about.expected == 6
 
 
 def test_empty_store(tmp_path: Path) -> None:

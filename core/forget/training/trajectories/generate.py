@@ -18,7 +18,7 @@ from forget.training.trajectories.keeping import Judged, keep
 from forget.training.trajectories.obtaining import Order, obtain
 from forget.training.trajectories.report import counts, in_words
 from forget.training.trajectories.settings import TrajectorySettings
-from forget.training.trajectories.store import open_store
+from forget.training.trajectories.store import About, open_store
 
 __all__ = ["write_trajectories"]
 
@@ -60,10 +60,13 @@ def write_trajectories(task: PrepareTask) -> None:
         teacher=task.teacher_identity,
         sampling=sampling,
     )
-    about = {
-        "teacher": {**task.teacher_identity, "name": task.teacher.name},
-        "sampling": sampling,
-    }
+    about = About(
+        dataset=task.dataset.name,
+        teacher={**task.teacher_identity, "name": task.teacher.name},
+        sampling=sampling,
+        questions=len(questions),
+        samples=settings.samples,
+    )
     order = Order(
         dataset=task.dataset,
         teacher=task.teacher,
@@ -77,7 +80,8 @@ def write_trajectories(task: PrepareTask) -> None:
     kept = keeper.choose(questions, judged)
     found = {
         "store": f"trajectories/{store.folder.parent.name}/{store.folder.name}",
-        **about,
+        "teacher": about.teacher,
+        "sampling": sampling,
         "samples": settings.samples,
         "unanswered": unanswered,
         **counts(questions, judged, {key: len(value) for key, value in kept.items()}),

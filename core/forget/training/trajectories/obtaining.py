@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import attrs
 
@@ -17,7 +16,7 @@ from forget.progress import Advance, Progress
 from forget.teacher import Teacher, TeacherOutput
 from forget.training.trajectories.asking import Ask
 from forget.training.trajectories.keeping import Judged, is_usable
-from forget.training.trajectories.store import CompletionStore, Stored
+from forget.training.trajectories.store import About, CompletionStore, Stored
 
 __all__ = ["Order", "obtain"]
 
@@ -36,14 +35,14 @@ class Order:
         teacher: It writes them.
         sampling: How they are drawn; the seed is each ask's own.
         asks: What is asked.
-        about: Teacher and sampling in words, for who reads the store.
+        about: The same in words, for who reads the store.
     """
 
     dataset: Dataset
     teacher: Teacher
     sampling: Sampling
     asks: Sequence[Ask]
-    about: Mapping[str, Any]
+    about: About
 
 
 def obtain(order: Order, store: CompletionStore, progress: Progress) -> dict[str, list[Judged]]:
@@ -62,9 +61,7 @@ def obtain(order: Order, store: CompletionStore, progress: Progress) -> dict[str
             tally.take(ask, have[ask.key])
     missing = [ask for ask in order.asks if ask.key not in have]
     if missing:
-        questions = {ask.example.id for ask in order.asks}
-        asked = {"questions": len(questions), "samples": len(order.asks) // len(questions)}
-        store.describe({"dataset": order.dataset.name, **order.about, "asked": asked})
+        store.describe(order.about)
         if have:
             progress.note(
                 f"continuing: {tally.taken:,} of {len(order.asks):,} completions are here"
