@@ -141,16 +141,18 @@ class _Pace:
         self._tally = tally
         self._advance = advance
         self._progress = progress
-        self._started = self._said = time.monotonic()
         self._done = 0
+        self._first = self._said = 0.0
 
     def step(self) -> None:
         self._done += 1
         self._advance(1, str(self._tally))
         now = time.monotonic()
-        if now - self._said >= _NOTE_EVERY_S and self._done < self._total:
+        if self._done == 1:  # loading a model is not what the others will take
+            self._first = self._said = now
+        elif now - self._said >= _NOTE_EVERY_S and self._done < self._total:
             self._said = now
-            left_min = (now - self._started) / self._done * (self._total - self._done) / 60
+            left_min = (now - self._first) / (self._done - 1) * (self._total - self._done) / 60
             self._progress.note(
                 f"{self._done:,} of {self._total:,} completions, {self._tally}, "
                 f"about {left_min:.0f} min left"
