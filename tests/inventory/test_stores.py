@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from forget.errors import DataError
+from forget.inventory.records import teacher_label
 from forget.inventory.stores import store_entries, store_folders
 from forget.training.trajectories.store import ABOUT, LINES, read_about, read_contents
 from study_data import SF, make_store
@@ -22,6 +23,21 @@ def test_how_far_it_is(out: Path, store: Path) -> None:
     assert entry.runs == (SF,)
     assert entry.folder == store.relative_to(out).as_posix()
     assert (entry.sampling["samples"], entry.bytes) == (2, (store / LINES).stat().st_size)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "label"),
+    [
+        ({"name": "qwen3-32b", "model": "qwen3-32b"}, "qwen3-32b"),
+        ({"name": "vllm", "model": "smollm2-135m"}, "vllm (smollm2-135m)"),
+        ({"name": "server", "model": ""}, "server"),
+        ({}, ""),
+    ],
+)
+def test_a_teacher_is_called_by_its_name_and_its_models(
+    teacher: dict[str, str], label: str
+) -> None:
+    assert teacher_label(teacher) == label
 
 
 def test_a_complete_one(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from forget.inventory.records import Entry, Format
+from forget.inventory.records import Entry, Format, teacher_label
 from forget.store.manifest import Manifest, fault, read_manifest
 
 __all__ = ["data_folders", "prepared_entries"]
@@ -84,7 +84,7 @@ def _entry(group: list[_Prepared], out: Path, title: Callable[[str], str]) -> En
         rows=details["rows"],
         expected=details["rows"],
         kept_fraction=_kept(details, trajectories),
-        teacher=str(_table(trajectories.get("teacher")).get("name", "")),
+        teacher=teacher_label(_table(trajectories.get("teacher"))),
         sampling=_sampling(trajectories),
         digest=details["digest"],
         bytes=sum(size for size, _ in first.manifest.files.values()),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import attrs
 
-__all__ = ["Entry", "Format", "State"]
+__all__ = ["Entry", "Format", "State", "teacher_label"]
 
 Format = Literal["source", "SFT", "prompts", "trajectories"]
 State = Literal["complete", "unfinished", "damaged", "missing", "hub", "generated"]
@@ -29,7 +29,7 @@ class Entry:
         rows: How many rows it has; None if nobody knows without fetching or repairing it.
         expected: How many rows it should have; None if nobody says.
         kept_fraction: Share of what it was made from that is in it.
-        teacher: Who wrote its completions.
+        teacher: Who wrote its completions: its name, and its model's where that is another.
         sampling: How they were drawn.
         digest: Content digest of prepared data: equal data has equal digests.
         runs: The run directories that use it, below the output folder.
@@ -55,3 +55,9 @@ class Entry:
     runs: tuple[str, ...] = ()
     bytes: int = 0
     problem: str = ""
+
+
+def teacher_label(teacher: Mapping[str, Any]) -> str:
+    """Return what a teacher is called in the inventory, from what a manifest says of it."""
+    name, model = str(teacher.get("name", "")), str(teacher.get("model") or "")
+    return f"{name} ({model})" if model and model != name else name

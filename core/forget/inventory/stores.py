@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from forget.errors import DataError
-from forget.inventory.records import Entry, State
+from forget.inventory.records import Entry, State, teacher_label
 from forget.store.manifest import read_manifest
 from forget.training.trajectories.store import ABOUT, LINES, read_about, scan
 
@@ -78,7 +78,7 @@ def _entry(folder: Path, out: Path, users: Mapping[str, Iterable[str]]) -> Entry
         purpose=f"completions of {store.dataset}",
         rows=rows,
         expected=store.expected,
-        teacher=str(store.teacher.get("name", "")),
+        teacher=teacher_label(store.teacher),
         sampling={**store.sampling, "samples": store.samples},
         state="damaged" if problem else whole,
         problem=problem,

@@ -282,3 +282,18 @@ def test_pass_rate_is_shown_beside_the_bar(teach: Make) -> None:
     assert "50 % correct" in watching.details
     assert watching.notes[0].startswith("kept 6 of 12 questions (50.0 %)")
     assert watching.notes[1] == "correct by difficulty: 1 steps 100.0 %, 2 steps 0.0 %"
+
+
+def test_a_long_generation_says_how_far_it_is(teach: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    import attrs
+
+    from forget.progress import Silent
+    from forget.training.trajectories import obtaining
+
+    notes: list[str] = []
+    silent = Silent()
+    monkeypatch.setattr(silent, "note", notes.append)
+    monkeypatch.setattr(obtaining, "_NOTE_EVERY_S", 0.0)
+    write_trajectories(attrs.evolve(teach(Scripted(even_are_right)), progress=silent))
+    assert len([note for note in notes if "of 24 completions" in note]) == 22
+    assert notes[0].startswith("2 of 24 completions, 50 % correct, about 0 min left")
