@@ -1,4 +1,8 @@
-"""A real server on the loopback: `vllm serve`."""
+"""A real server on the loopback: vLLM's.
+
+It is started as a module: the command `vllm` of the build for CPUs looks for a distribution of the
+name `vllm`, which that build is not.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -45,6 +50,7 @@ def url(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     options = {
+        "--model": str(smollm2),
         "--host": "127.0.0.1",
         "--port": str(port),
         "--served-model-name": "small",
@@ -52,8 +58,8 @@ def url(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         "--max-model-len": "512",
         "--generation-config": "vllm",
     }
-    command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", str(smollm2)]
-    command += ["--enforce-eager", *(part for option in options.items() for part in option)]
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--enforce-eager"]
+    command += [part for option in options.items() for part in option]
     environment = {
         **os.environ,
         "VLLM_API_KEY": KEY,
@@ -70,12 +76,15 @@ def url(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         _wait_for(f"http://127.0.0.1:{port}/health", server, log)
         yield f"http://127.0.0.1:{port}/v1"
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
+        _end(server)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(server.pid, sign)
             server.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
+            return
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
@@ -141,7 +150,7 @@ def test_a_prompt_longer_than_the_window(url: str) -> None:
 
 def test_a_wrong_key(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-another")
-    with pytest.raises(WorkError, match="HTTP 401: .* environment variable OPENAI_API_KEY"):
+    with pytest.raises(WorkError, match=r"HTTP 401: .* environment variable OPENAI_API_KEY"):
         list(teacher(url).generate(QUESTIONS, GREEDY))
 
 
