@@ -13,7 +13,7 @@ import pytest
 
 from forget.dataset import Source
 from forget.errors import DataError
-from forget.mirror import Mirror, check_parquet
+from forget.mirror import Mirror, check_parquet, chosen_mirror, count_rows
 
 SOURCE = Source(hub="someone/sums", config="main", mirror="sums")
 
@@ -72,6 +72,25 @@ def test_a_missing_root_is_an_error_even_for_the_hub(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="is not a folder"):
         Mirror(root=tmp_path / "file").rows(SOURCE, "train")
+
+
+def test_rows_are_counted_by_the_footer_alone(root: Path) -> None:
+    file = root / "sums" / "train.parquet"
+    assert count_rows(file, "The sums") == 5000
+    flip(file, 0.3)
+    assert count_rows(file, "The sums") == 5000
+    file.write_bytes(file.read_bytes()[:-9])
+    with pytest.raises(DataError, match="truncated, corrupt or not parquet"):
+        count_rows(file, "The sums")
+
+
+def test_the_mirror_that_was_asked_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FORGET_DATA", raising=False)
+    assert chosen_mirror(None).root is None
+    monkeypatch.setenv("FORGET_DATA", str(root))
+    assert chosen_mirror(None).root == root
+    monkeypatch.chdir(root)
+    assert chosen_mirror(Path("sums")).root == root / "sums"
 
 
 def test_check_parquet_counts_rows(root: Path) -> None:

@@ -91,7 +91,7 @@ class Wheel:
 
 @attrs.frozen(kw_only=True)
 class ModelEntry:
-    """A model by name: `wheel` is preferred to `hub` where both are given."""
+    """A model by name: of several sources, the folder comes first, the Hub last."""
 
     title: str
     summary: str
@@ -99,6 +99,7 @@ class ModelEntry:
     hub: str | None = None
     revision: str | None = None
     license: str = ""
+    folder: str | None = None
     wheel: Wheel | None = None
 
 

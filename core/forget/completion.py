@@ -6,7 +6,7 @@ from typing import Literal, TypedDict
 
 import attrs
 
-__all__ = ["Completion", "Message", "Sampling"]
+__all__ = ["Completion", "Message", "Sampling", "without_thoughts"]
 
 
 class Message(TypedDict):
@@ -50,3 +50,15 @@ class Completion:
     text: str
     finished: bool
     tokens: int
+
+
+def without_thoughts(text: str) -> str:
+    """Return a completion without its thoughts: ``<think>...</think>``.
+
+    What stands before a ``</think>`` that was never opened is a thought too: some chat templates
+    open it in the prompt. After a ``<think>`` that was not closed all is thought.
+    """
+    first, *others = text.split("<think>")
+    parts = [first.rpartition("</think>")[2]]
+    parts += [part.rpartition("</think>")[2] for part in others if "</think>" in part]
+    return "".join(parts)

@@ -22,6 +22,7 @@ class Source:
         mirror: Its folder in a data mirror.
         splits: Our split name to the Hub's split name; the mirror's file is ``<ours>.parquet``.
         revision: Commit of the Hub repository; None takes the newest.
+        rows: How many rows each of our splits has where it is published; empty where nobody says.
     """
 
     hub: str
@@ -29,6 +30,7 @@ class Source:
     config: str | None = None
     splits: Mapping[str, str] = attrs.field(factory=lambda: {"train": "train", "test": "test"})
     revision: str | None = None
+    rows: Mapping[str, int] = attrs.field(factory=dict)
 
 
 class DataAccess(Protocol):

@@ -77,8 +77,8 @@ class PrepareTask:
         seed: Seed of every random choice.
         output: Folder to fill with parquet and a manifest (``forget.training.write_examples``).
         teacher: The teacher, if the method needs one.
-        teacher_identity: What tells this teacher's completions from another's: name, kind, model
-            digest, settings.
+        teacher_identity: What tells this teacher's completions from another's: names, kind,
+            settings, digest of the weights.
         trajectories: Folder of completions that several runs share; beside `output` if None.
         progress: Where to report.
     """

@@ -14,12 +14,13 @@ import attrs
 from forget.dataset import Source
 from forget.errors import DataError
 
-__all__ = ["Mirror", "check_parquet"]
+__all__ = ["Mirror", "check_parquet", "chosen_mirror", "count_rows", "hub_dataset"]
 
 T = TypeVar("T")
 
 FETCH_HINT = (
-    "Copy it there from the Hugging Face Hub, or name another mirror with --data or FORGET_DATA."
+    "`forget data fetch` gets it from the Hugging Face Hub; or name another mirror with --data or "
+    "FORGET_DATA."
 )
 
 MAX_LISTED = 20
@@ -73,6 +74,15 @@ class Mirror:
             f"{what} is missing: there is no file {path}. {folder} has {_listing(folder)}. "
             f"{FETCH_HINT}"
         )
+
+    def check(self) -> None:
+        """Check that the mirror's folder is there; the Hub is not asked.
+
+        Raises:
+            DataError: It is not.
+        """
+        if self.root is not None:
+            self._existing_root()
 
     @property
     def nltk_data(self) -> Path | None:
@@ -151,6 +161,13 @@ class Mirror:
         )
 
 
+def chosen_mirror(data: Path | None) -> Mirror:
+    """Return the mirror that was asked for: `data`, else ``FORGET_DATA``, else the Hub."""
+    named = os.environ.get("FORGET_DATA")
+    root = data or (Path(named) if named else None)
+    return Mirror(root=root.absolute() if root else None)
+
+
 def _nltk_folders() -> list[Path]:
     """List where NLTK looks on POSIX systems (``nltk.data.path``), without importing it."""
     named = os.environ.get("NLTK_DATA", "").split(os.pathsep)
@@ -201,6 +218,21 @@ def check_parquet(path: Path, what: str) -> int:
     return _guarded(count, path, what)
 
 
+def count_rows(path: Path, what: str) -> int:
+    """Return the number of rows that a parquet file's footer gives; the rows are not read.
+
+    Raises:
+        DataError: The file is missing, or has no footer that can be read.
+    """
+
+    def count() -> int:
+        import pyarrow.parquet as pq
+
+        return int(pq.read_metadata(path).num_rows)
+
+    return _guarded(count, path, what)
+
+
 def _read_parquet(path: Path, what: str) -> Any:
     def read() -> Any:
         import pyarrow.parquet as pq
@@ -226,22 +258,43 @@ def _guarded(action: Callable[[], T], path: Path, what: str) -> T:
         detail = " ".join(str(error).split())[:200].rstrip(".")
         raise DataError(
             f"{what} cannot be read: {path} ({path.stat().st_size:,} bytes) is truncated, corrupt "
-            f"or not parquet ({detail}). Delete it and copy it there again."
+            f"or not parquet ({detail}). Delete it and get it again: `forget data fetch`."
         ) from error
 
 
 def _hub_rows(source: Source, split: str) -> list[dict[str, Any]]:
+    rows = hub_dataset(source, split)
+    return [dict(row) for row in rows]
+
+
+def hub_dataset(source: Source, split: str) -> Any:
+    """Return one split as the `datasets.Dataset` of the Hub, or of its cache on this machine.
+
+    Several configurations, where a source has them, follow one another.
+
+    Raises:
+        DataError: The split is not there, or the Hub cannot be reached; the cause is the error of
+            `datasets`.
+    """
     if split not in source.splits:
         raise DataError(
             f"{source.hub} has no split {split!r}; it has {', '.join(sorted(source.splits))}."
         )
     from datasets import load_dataset
 
+    several = isinstance(source.config, list | tuple)
+    configs: list[Any] = list(source.config) if several and source.config else [source.config]
+    name = source.splits[split]
     try:
-        rows = load_dataset(
-            source.hub, source.config, split=source.splits[split], revision=source.revision
-        )
-        return [dict(row) for row in rows]
+        parts = [
+            load_dataset(source.hub, config, split=name, revision=source.revision)
+            for config in configs
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        from datasets import concatenate_datasets
+
+        return concatenate_datasets(parts)
     # Libraries below `datasets` (HTTP, Arrow, file locks) raise errors without a common base.
     except Exception as error:
         detail = " ".join(str(error).split())[:200].rstrip(".")

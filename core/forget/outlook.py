@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from forget.dataset import Dataset
 from forget.evaluation.exam import Exam
 from forget.evaluation.sweep import Sweep
 from forget.inference.models import ModelReference
@@ -14,6 +15,8 @@ from forget.plan import Run
 from forget.session import Session
 from forget.store.layout import RunFolder, checkpoint_name
 from forget.store.manifest import read_manifest
+from forget.training.trajectories.settings import TrajectorySettings
+from forget.training.trajectories.store import open_store, read_contents
 
 __all__ = ["Step", "comparison_outlook", "outlook"]
 
@@ -28,7 +31,7 @@ class Step(NamedTuple):
 
 def outlook(run: Run, session: Session) -> list[Step]:
     """Say what is done and what is left to do of a run, from what is on disk alone."""
-    steps = [_model_step(run.model), _data_step(run.folder)]
+    steps = [_model_step(run.model), *_teacher_steps(run, session), _data_step(run.folder)]
     published = [s for s in run.folder.steps() if read_manifest(run.folder.checkpoint(s))]
     steps.append(_training_step(run, published))
     sweep = session.sweep(run.exams, run.model.folder)
@@ -62,6 +65,28 @@ def _model_step(model: ModelReference) -> Step:
     if model.folder is not None:
         return Step(f"model {model.name}", f"is at {model.folder}", done=True)
     return Step(f"model {model.name}", "to be fetched or converted", done=False)
+
+
+def _teacher_steps(run: Run, session: Session) -> list[Step]:
+    """Say how many completions of the run's teacher are on disk."""
+    if run.teacher is None or not isinstance(run.settings, TrajectorySettings):
+        return []
+    what = f"ask the teacher {run.teacher.name}"
+    model = run.teacher.model
+    if read_manifest(run.folder.data) is not None:
+        return [Step(what, "done", done=True)]
+    if model is not None and model.folder is None:
+        return [Step(what, f"to do; its model {model.name} is to be fetched first", done=False)]
+    dataset: Dataset = run.dataset.record
+    store = open_store(
+        session.workspace.trajectories,
+        dataset.name,
+        run.teacher.name,
+        teacher=run.teacher.identity(recompute=False),
+        sampling=run.settings.sampling_identity(dataset.max_new_tokens),
+    )
+    here = len(read_contents(store.folder).completions)
+    return [Step(what, f"begun, {here:,} completions are here" if here else "to do", done=False)]
 
 
 def _data_step(folder: RunFolder) -> Step:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import attrs
 
 from forget.catalogue import StudyEntry
 from forget.convert import to_plain
-from forget.errors import PluginError
+from forget.errors import PluginError, RequestError
 from forget.evaluation.exam import Exam
 from forget.inference.models import ModelReference, find_model
-from forget.method import TrainingSettings
+from forget.method import Method, Needs, TrainingSettings
 from forget.plugins import Kind, Provided
+from forget.restriction import Restriction, read_restriction
 from forget.session import Session
 from forget.settings import build
 from forget.store.layout import RunFolder
+from forget.teaching import TeacherChoice, check_family, choose_teacher, why_pending
 
 __all__ = ["PendingRun", "Plan", "Run", "RunRequest", "plan"]
+
+_TEACHER = "teacher."
+"""Prefix of the settings that are for the teacher and not for the method."""
 
 
 @attrs.frozen(kw_only=True)
@@ -33,7 +39,9 @@ class RunRequest:
         seed: Seed of the run.
         benchmarks: Benchmarks and suites.
         limit: Items of each benchmark, and held-out problems for task accuracy.
-        overrides: Settings by name, over all others.
+        overrides: Settings by name, over all others; those of the teacher as ``teacher.NAME``.
+        teacher: Teacher name, for methods that need one.
+        restrict_to: A run whose questions are trained on, and no others.
     """
 
     study: str = "demo"
@@ -44,6 +52,8 @@ class RunRequest:
     benchmarks: tuple[str, ...] | None = None
     limit: int | None = None
     overrides: Mapping[str, Any] = attrs.field(factory=dict)
+    teacher: str | None = None
+    restrict_to: Path | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -59,6 +69,8 @@ class Run:
         settings: The method's resolved settings.
         exams: What base and checkpoints are scored on, the benchmarks first, the task last.
         folder: The run directory.
+        teacher: The teacher, if the method needs one.
+        restriction: The questions that are trained on, if not all.
     """
 
     study: str
@@ -69,12 +81,16 @@ class Run:
     settings: TrainingSettings
     exams: tuple[Exam, ...]
     folder: RunFolder
+    teacher: TeacherChoice | None = None
+    restriction: Restriction | None = None
 
     @property
     def title(self) -> str:
         """The run's name for people."""
-        names = (self.model.name, self.dataset.record.name, self.method.record.name)
-        return Cell(*names, self.seed).title(self.study)
+        method = self.method.record.name
+        if self.restriction is not None:
+            method = f"{method} {self.restriction.label}"
+        return Cell(self.model.name, self.dataset.record.name, method, self.seed).title(self.study)
 
     def frozen(self) -> dict[str, Any]:
         """Return what makes the run what it is; benchmarks may be added later."""
@@ -85,6 +101,8 @@ class Run:
             "method": self.method.record.name,
             "seed": self.seed,
             "method_settings": to_plain(self.settings),
+            "teacher": self.teacher.frozen() if self.teacher else None,
+            "restrict_to": self.restriction.frozen() if self.restriction else None,
         }
 
 
@@ -135,7 +153,7 @@ def plan(request: RunRequest, session: Session) -> Plan:
     study = session.catalogue.study(request.study)
     runs, pending = [], []
     for cell in _cells(request, study):
-        waiting = _waiting(cell, request, session)
+        waiting = _waiting(cell, request, study, session)
         if waiting is None:
             runs.append(_settle(cell, request, study, session))
         else:
@@ -157,7 +175,9 @@ def _choice(asked: str | None, study: Sequence[str]) -> Sequence[str]:
     return study if asked is None else (asked,)
 
 
-def _waiting(cell: Cell, request: RunRequest, session: Session) -> PendingRun | None:
+def _waiting(
+    cell: Cell, request: RunRequest, study: StudyEntry, session: Session
+) -> PendingRun | None:
     """Return what a cell waits for, if the study and not the user chose it."""
     chosen: tuple[tuple[Kind, str, bool], ...] = (
         ("methods", cell.method, request.method is None),
@@ -167,7 +187,14 @@ def _waiting(cell: Cell, request: RunRequest, session: Session) -> PendingRun | 
         remedy = session.plugins.remedy(kind, name, session.catalogue) if by_study else None
         if remedy is not None:
             return PendingRun(cell.title(request.study), f"{kind[:-1]} {name}", remedy)
-    return None
+    teacher = study.teachers.get(cell.method)
+    needs: Needs = session.plugins.get("methods", cell.method, session.catalogue).record.needs
+    if needs.teacher is None or teacher is None or request.method or request.teacher:
+        return None
+    remedy = why_pending(teacher, find_model(cell.model, session.catalogue), session)
+    if remedy is None:
+        return None
+    return PendingRun(cell.title(request.study), f"teacher {teacher}", remedy)
 
 
 def _nothing_to_do(study: str, pending: Sequence[PendingRun]) -> str:
@@ -180,16 +207,12 @@ def _settle(cell: Cell, request: RunRequest, study: StudyEntry, session: Session
     catalogue = session.catalogue
     method = session.plugins.get("methods", cell.method, catalogue)
     dataset = session.plugins.get("datasets", cell.dataset, catalogue)
-    settings_class = method.record.settings
-    known = {field.name for field in attrs.fields(settings_class)}
-    # A study's settings are for all its methods: those a method does not know are not for it.
-    inherited = study.settings_for(cell.model, cell.dataset, cell.method)
-    settings = build(
-        settings_class,
-        {name: value for name, value in inherited.items() if name in known},
-        request.overrides,
-        where=f"method {cell.method}",
-    )
+    model = find_model(cell.model, catalogue)
+    teacher = _teacher(cell, method.record, model, request, study, session)
+    settings = _settings(cell, method.record, teacher, request, study)
+    restriction = None
+    if request.restrict_to is not None:
+        restriction = read_restriction(request.restrict_to, cell.dataset)
     # A limit on the command line is for all there is to score, the trained task included.
     limit, task_limit = (
         (study.limit, study.task_limit) if request.limit is None else (request.limit,) * 2
@@ -197,7 +220,7 @@ def _settle(cell: Cell, request: RunRequest, study: StudyEntry, session: Session
     selection = study.benchmarks if request.benchmarks is None else request.benchmarks
     exams = session.exams(selection, limit)
     task = session.task_exam(dataset.record, task_limit)
-    model = find_model(cell.model, catalogue)
+    method_folder = f"{cell.method}-{restriction.label}" if restriction else cell.method
     return Run(
         study=request.study,
         model=model,
@@ -208,6 +231,70 @@ def _settle(cell: Cell, request: RunRequest, study: StudyEntry, session: Session
         exams=(*exams, task),
         # A model given as a folder goes by the folder's name; the frozen digest tells two apart.
         folder=session.workspace.run(
-            request.study, model.name, cell.dataset, cell.method, cell.seed
+            request.study, model.name, cell.dataset, method_folder, cell.seed
         ),
+        teacher=teacher,
+        restriction=restriction,
     )
+
+
+def _settings(
+    cell: Cell,
+    method: Method,
+    teacher: TeacherChoice | None,
+    request: RunRequest,
+    study: StudyEntry,
+) -> TrainingSettings:
+    known = {field.name for field in attrs.fields(method.settings)}
+    advised = teacher.entry.sampling if teacher is not None and teacher.entry else {}
+    # A study's settings are for all its methods: those a method does not know are not for it. So
+    # are those that suit a teacher.
+    inherited = {**advised, **study.settings_for(cell.model, cell.dataset, cell.method)}
+    return build(
+        method.settings,
+        {name: value for name, value in inherited.items() if name in known},
+        _without_prefix(request.overrides, _TEACHER, absent=True),
+        where=f"method {cell.method}",
+    )
+
+
+def _teacher(
+    cell: Cell,
+    method: Method,
+    model: ModelReference,
+    request: RunRequest,
+    study: StudyEntry,
+    session: Session,
+) -> TeacherChoice | None:
+    """Return the teacher that a method needs: the user's choice, else the study's."""
+    changes = _without_prefix(request.overrides, _TEACHER)
+    if method.needs.teacher is None:
+        if request.method is not None and (request.teacher or changes):
+            asked = f"--teacher {request.teacher}" if request.teacher else "--set teacher.*"
+            raise RequestError(
+                f"{method.title} has no teacher, so {asked} means nothing for it. Leave it out, or "
+                "choose a method that learns from one (`forget list methods`)."
+            )
+        return None
+    name = request.teacher or study.teachers.get(cell.method)
+    if name is None:
+        raise RequestError(
+            f"{method.title} needs a teacher, and the study {request.study!r} names none. Choose "
+            f"one with --teacher: {', '.join(session.catalogue.teachers)}."
+        )
+    teacher = choose_teacher(name, changes, model, session)
+    check_family(method, teacher, model)
+    return teacher
+
+
+def _without_prefix(
+    overrides: Mapping[str, Any], prefix: str, *, absent: bool = False
+) -> dict[str, Any]:
+    """Return the settings that have a prefix, without it; or those that do not have it."""
+    if absent:
+        return {name: value for name, value in overrides.items() if not name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): value
+        for name, value in overrides.items()
+        if name.startswith(prefix)
+    }

@@ -18,6 +18,7 @@ from forget.method import Method, PrepareTask, TrainTask
 from forget.plan import Run
 from forget.progress import Progress
 from forget.provenance import provenance
+from forget.restriction import Restricted
 from forget.session import Session
 from forget.store import runfile
 from forget.store.layout import checkpoint_name
@@ -39,6 +40,8 @@ def carry_out(run: Run, session: Session, progress: Progress) -> SweepRecord:
 
 def _carry_out(run: Run, session: Session, progress: Progress) -> SweepRecord:
     run = attrs.evolve(run, model=obtain_model(run.model, progress))
+    if run.teacher is not None:
+        run = attrs.evolve(run, teacher=run.teacher.obtain(progress))
     base = run.model.folder
     assert base is not None
     with progress.task("checking the model's files", None):
@@ -68,7 +71,7 @@ def preflight(run: Run, session: Session) -> None:
     check_frozen(run)
     for exam in run.exams:
         exam.check()
-    run.dataset.record.load("train", session.mirror)
+    _training_dataset(run).load("train", session.mirror)
 
 
 def check_frozen(run: Run) -> None:
@@ -89,18 +92,26 @@ def check_frozen(run: Run) -> None:
 
 def _prepare(run: Run, session: Session, model: Path, progress: Progress) -> None:
     method: Method = run.method.record
-    dataset: Dataset = run.dataset.record
+    teacher = run.teacher
     method.prepare(
         PrepareTask(
-            dataset=dataset,
+            dataset=_training_dataset(run),
             data=session.mirror,
             model=model,
             settings=run.settings,
             seed=run.seed,
             output=run.folder.data,
+            teacher=teacher.open(session) if teacher else None,
+            teacher_identity=teacher.identity() if teacher else {},
+            trajectories=session.workspace.trajectories,
             progress=progress,
         )
     )
+
+
+def _training_dataset(run: Run) -> Dataset:
+    dataset: Dataset = run.dataset.record
+    return dataset if run.restriction is None else Restricted(dataset, run.restriction)
 
 
 def _train(run: Run, model: Path, progress: Progress) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -18,7 +17,7 @@ from forget.evaluation.shards import Shard
 from forget.evaluation.sweep import Sweep
 from forget.inference.engine import Engine
 from forget.inference.machine import Device, Dtype, Machine, resolve_machine
-from forget.mirror import Mirror
+from forget.mirror import Mirror, chosen_mirror
 from forget.plugins import Plugins, load_plugins
 from forget.store.atomic import ensure_writable
 from forget.store.layout import TOP_FOLDERS, Workspace
@@ -172,13 +171,12 @@ def open_session(
     """
     options = options or EngineOptions()
     _check_options(options)
-    root = data or (Path(os.environ["FORGET_DATA"]) if os.environ.get("FORGET_DATA") else None)
     for folder in (out, *(out / name for name in TOP_FOLDERS)):
         ensure_writable(folder)
     return Session(
         catalogue=load_catalogue(registries),
         plugins=load_plugins(),
-        mirror=Mirror(root=root.absolute() if root else None),
+        mirror=chosen_mirror(data),
         workspace=Workspace(out.absolute()),
         options=options,
     )

@@ -19,6 +19,7 @@ HEAVY = {
     "peft",
     "datasets",
     "lm_eval",
+    "openai",
     "pandas",
     "pyarrow",
     "vllm",
@@ -70,6 +71,10 @@ def imported(arguments: Sequence[str], folder: Path) -> set[str]:
         ["run", "--help"],
         ["eval", "--help"],
         ["report", "--help"],
+        ["data"],
+        ["data", "--json"],
+        ["data", "verify", "--help"],
+        ["data", "fetch", "--help"],
     ],
     ids=" ".join,
 )
@@ -77,6 +82,17 @@ def test_nothing_large_is_imported(arguments: list[str], tmp_path: Path) -> None
     names = imported(arguments, tmp_path)
     assert "forget" in names
     assert not names & HEAVY
+
+
+def test_a_mirror_is_listed_with_pyarrow_alone(tmp_path: Path) -> None:
+    """Rows are counted by pyarrow, which costs a tenth of a second; nothing else large is."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (tmp_path / "mirror" / "gsm8k").mkdir(parents=True)
+    pq.write_table(pa.table({"question": ["q"]}), tmp_path / "mirror" / "gsm8k" / "train.parquet")
+    names = imported(["data", "--data", "mirror"], tmp_path)
+    assert names & HEAVY == {"pyarrow"}
 
 
 def test_the_spy_would_see_a_large_import(tmp_path: Path) -> None:

@@ -55,6 +55,10 @@ def parse(words: list[str]) -> click.Context:
         return group.make_context("forget", list(words))
     name, command, rest = group.resolve_command(outer, list(words))
     assert command is not None
+    if isinstance(command, click.Group) and rest[:1] and rest[0] in command.commands:
+        outer = command.make_context(name, [], parent=outer)
+        name, command = rest[0], command.commands[rest[0]]
+        rest = rest[1:]
     return command.make_context(name, rest, parent=outer)
 
 
@@ -128,6 +132,7 @@ class Names:
             name = values.get(option)
             if name and "/" not in name and name not in self.known("models"):
                 found.append(f"{option} {name}")
+        found += [f"name {name}" for name in values.get("names") or () if self._is_unknown(name)]
         if "name" in values and values["name"] not in self.everything():
             found.append(f"name {values['name']}")
         for assignment in values.get("assignments") or ():
@@ -135,6 +140,10 @@ class Names:
             if name not in self.settings(values.get("method")):
                 found.append(f"setting {name}")
         return found
+
+    def _is_unknown(self, name: str) -> bool:
+        """Tell whether a name is neither a path nor of a dataset, benchmark or suite."""
+        return "/" not in name and name not in self.known("datasets") | self.known("benchmarks")
 
     def unknown_in_path(self, path: str) -> list[str]:
         """List the names in ``runs/STUDY/MODEL/DATASET/METHOD/seed-N`` that nothing has."""
@@ -183,6 +192,8 @@ def test_commands_in_running_text_exist(name: str) -> None:
         command: click.Command | None = group
         if not words[1].startswith("-"):
             command = group.get_command(click.Context(group), words[1])
+        if isinstance(command, click.Group) and command is not group and words[2:]:
+            command = command.commands.get(words[2], command)
         assert command is not None, code
         options = {option for parameter in command.params for option in parameter.opts}
         options |= {"-h", "--help"}

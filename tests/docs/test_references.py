@@ -32,6 +32,8 @@ from forget.catalogue import Catalogue, Override, Wheel
 from forget.cli import group
 from forget.convert import type_name
 from forget.evaluation.record import ModelLine, SweepRecord
+from forget.inventory.fetch import Fetched
+from forget.inventory.records import Format, State
 from forget.method import TrainingSettings
 from forget.metrics import PairedDifference
 from forget.outlook import Step
@@ -40,6 +42,8 @@ from forget.plugins import load_plugins
 from forget.report.findings import CheckpointFindings, Finding, Findings
 from forget.report.plain import findings_as_plain
 from forget.settings import describe
+from forget.training import TrajectorySettings
+from study_data import make_run, make_store, reseal, trajectories
 
 Row = list[str]
 
@@ -80,14 +84,17 @@ def limits(metadata: Any) -> str:
     return f"at most {high}" if low is None else f"{low} to {high}"
 
 
-def test_the_settings_of_every_method() -> None:
-    metadata = {field.name: field.metadata for field in attrs.fields(TrainingSettings)}
-    rows = [
-        [f"`{info.name}`", info.type, shown(info.default), limits(metadata[info.name]), info.help]
-        for info in describe(TrainingSettings)
-    ]
-    [found] = tables(document("docs/reference-settings.md"))
-    assert_table(found, ["setting", "type", "default", "limits", "meaning"], rows)
+def test_the_settings_of_training() -> None:
+    of_all, of_taught = tables(document("docs/reference-settings.md"))
+    shared = {field.name for field in attrs.fields(TrainingSettings)}
+    for found, cls in ((of_all, TrainingSettings), (of_taught, TrajectorySettings)):
+        metadata = {field.name: field.metadata for field in attrs.fields(cls)}
+        rows = [
+            [f"`{i.name}`", i.type, shown(i.default), limits(metadata[i.name]), i.help]
+            for i in describe(cls)
+            if cls is TrainingSettings or i.name not in shared
+        ]
+        assert_table(found, ["setting", "type", "default", "limits", "meaning"], rows)
 
 
 TEACHERS = sections(document("docs/teachers.md"))
@@ -200,11 +207,22 @@ def option_rows(command: click.Command) -> list[Row]:
     return rows
 
 
-@pytest.mark.parametrize("name", group.list_commands(click.Context(group)))
+def all_commands(above: click.Group = group, prefix: str = "") -> dict[str, click.Command]:
+    """Return every command by its words, those of groups included."""
+    found: dict[str, click.Command] = {}
+    for name in above.list_commands(click.Context(above)):
+        command = above.get_command(click.Context(above), name)
+        assert command is not None
+        found[f"{prefix}{name}"] = command
+        if isinstance(command, click.Group):
+            found |= all_commands(command, f"{prefix}{name} ")
+    return found
+
+
+@pytest.mark.parametrize("name", all_commands())
 def test_every_option_is_documented(name: str) -> None:
     text = CLI[f"`forget {name}`"]
-    command = group.get_command(click.Context(group), name)
-    assert command is not None
+    command = all_commands()[name]
     [found] = tables(text)
     assert_table(found, ["option", "value", "default", "meaning"], option_rows(command))
     context = click.Context(command, info_name=f"forget {name}")
@@ -213,7 +231,7 @@ def test_every_option_is_documented(name: str) -> None:
 
 
 def test_every_command_is_documented() -> None:
-    commands = {f"`forget {name}`" for name in group.list_commands(click.Context(group))}
+    commands = {f"`forget {name}`" for name in all_commands()}
     assert commands <= set(CLI)
     assert {title for title in CLI if title.startswith("`forget ")} == commands
 
@@ -301,6 +319,28 @@ def test_the_shape_of_a_dry_run_of_a_comparison(
     arguments = ("eval", str(alone), "--base", "some/model", "--benchmarks", "mini_piqa")
     found = output(*arguments, "--dry-run")
     assert shape(example("`forget eval --dry-run --json`")) == shape(found)
+
+
+def test_the_shapes_of_data(alone: Path, tiny_model: Path) -> None:
+    run = make_run(alone, tiny_model, "phase1/tiny/arithmetic/sf-sft/seed-0")
+    store = make_store(alone, [("train-00000", 0, "#### 330")], questions=1)
+    where = store.relative_to(alone).as_posix()
+    reseal(run / "data", trajectories=trajectories(where))
+    found = output("data")["datasets"]
+    documented = example("`forget data --json`")["datasets"]
+    assert {tuple(row) for row in found} == {tuple(row) for row in documented}
+    said = inline_code(SHAPES["`forget data --json`"])
+    assert {*get_args(Format), *get_args(State)} <= set(said)
+    assert shape(example("`forget data verify --json`")) == shape(output("data", "verify"))
+    fetched = output("data", "fetch", "arithmetic", "--data", str(alone / "mirror"))
+    documented = example("`forget data fetch --json`")
+    assert documented.keys() == fetched.keys()
+    assert list(documented["files"][0]) == [field.name for field in attrs.fields(Fetched)]
+    shown = output("data", "show", str(run), "--model", str(tiny_model), "--count", "1")
+    assert shape(example("`forget data show --json`")) == shape(shown)
+    completions = output("data", "show", where)["completions"]
+    keys = inline_code(SHAPES["`forget data show --json`"])
+    assert set(completions[0]) <= set(keys)
 
 
 def finding(name: str, **details: float) -> Finding:

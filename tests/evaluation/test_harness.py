@@ -13,7 +13,7 @@ import pytest
 from forget.benchmark import Benchmark, TaskFile
 from forget.errors import DataError, WorkError
 from forget.evaluation.exam import BenchmarkExam
-from forget.evaluation.harness import bind, task_folder
+from forget.evaluation.harness import bind, task_definition, task_folder
 from forget.inference.engine import Generate, Score
 from forget.mirror import Mirror
 
@@ -273,3 +273,33 @@ def test_task_files_and_splits_are_there(name: str, data_root: Path) -> None:
             assert (task_folder() / task.path).is_file(), task
             for file in task.mirror.values():
                 assert (data_root / file).is_file(), task
+
+
+# --- where the documents come from
+
+
+def test_a_task_file_is_read_as_lm_eval_reads_it() -> None:
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    from forget_benchmarks.core10 import forget_benchmarks
+
+    for benchmark in forget_benchmarks():
+        for file in benchmark.tasks[:3]:
+            theirs = load_yaml(task_folder() / file.path, resolve_func=False)
+            ours = task_definition(file.path)
+            assert ours.hub == theirs["dataset_path"]
+            assert ours.config == theirs.get("dataset_name")
+            assert ours.scored == (theirs.get("test_split") or theirs["validation_split"])
+            assert ours.scored in file.mirror
+
+
+def test_what_is_no_task_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no task file"):
+        task_definition(tmp_path / "none.yaml")
+    (tmp_path / "list.yaml").write_text("- a\n")
+    with pytest.raises(DataError, match="is no task of lm-eval"):
+        task_definition(tmp_path / "list.yaml")
+    (tmp_path / "made.yaml").write_text(
+        "dataset_path: a/b\ndataset_kwargs: {revision: abc}\nvalidation_split: dev\n"
+    )
+    assert task_definition(tmp_path / "made.yaml") == ("a/b", None, "abc", "dev")

@@ -18,6 +18,7 @@ from forget.store.atomic import (
     PARTIAL,
     _host,
     ensure_writable,
+    staged_file,
     staged_folder,
     storage_errors,
     write_bytes,
@@ -115,6 +116,31 @@ def test_other_failures_stay_what_they_are(tmp_path: Path) -> None:
     assert not isinstance(caught.value, ForgetError)
     with pytest.raises(KeyError), storage_errors(tmp_path):
         {}["x"]
+
+
+def test_a_file_that_others_write(tmp_path: Path) -> None:
+    final = tmp_path / "deep" / "file.bin"
+    with staged_file(final) as partial:
+        partial.write_bytes(b"new")
+        assert not final.exists()
+        assert atomic.PARTIAL in partial.name
+    assert final.read_bytes() == b"new"
+    assert names(final.parent) == ["file.bin"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_file_that_others_fail_to_write(tmp_path: Path, error: type) -> None:
+    final = tmp_path / "file.bin"
+    final.write_bytes(b"old")
+
+    def fill(partial: Path) -> None:
+        partial.write_bytes(b"half")
+        raise error
+
+    with pytest.raises(error), staged_file(final) as partial:
+        fill(partial)
+    assert final.read_bytes() == b"old"
+    assert names(tmp_path) == ["file.bin"]
 
 
 # --- folders
@@ -239,3 +265,9 @@ def test_what_a_dead_process_left_is_removed(
     assert other.exists()
     write_text(tmp_path / "other", "whole")
     assert not other.exists()
+
+
+def test_a_folder_of_another_option(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"The data mirror .* another one with --data"):
+        ensure_writable(tmp_path / "file", "data mirror", "--data")

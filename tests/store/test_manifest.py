@@ -10,7 +10,7 @@ import pytest
 
 from forget.errors import StorageError
 from forget.store import manifest as module
-from forget.store.manifest import MANIFEST, file_digest, read_manifest, seal, verify
+from forget.store.manifest import MANIFEST, fault, file_digest, read_manifest, seal, verify
 
 
 @pytest.fixture
@@ -114,3 +114,48 @@ def test_the_manifest_is_readable_by_others(folder: Path) -> None:
         "bytes": 5,
         "sha256": hashlib.sha256(b"hello").hexdigest(),
     }
+
+
+def test_no_fault(folder: Path) -> None:
+    seal(folder, "data", {})
+    assert fault(folder, digests=False) is None
+    assert fault(folder, digests=True) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.bin", None, "a.bin is missing"),
+        ("a.bin", b"ab", "a.bin has 2 bytes and had 3"),
+        (MANIFEST, None, f"it has no {MANIFEST}"),
+        (MANIFEST, b"{", "is not a manifest"),
+        (MANIFEST, b'{"files": {}, "details": 3}', "is not a manifest"),
+        (MANIFEST, b'{"files": {"a": 3}, "details": {}}', "is not a manifest"),
+        (MANIFEST, b"\xff", "is not a manifest"),
+    ],
+)
+def test_a_fault_is_named(folder: Path, name: str, content: bytes | None, says: str) -> None:
+    seal(folder, "data", {})
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+    assert says in (fault(folder, digests=False) or "")
+    assert read_manifest(folder) is None
+
+
+def test_a_changed_value_shows_in_digests_alone(folder: Path) -> None:
+    seal(folder, "data", {})
+    (folder / "a.bin").write_bytes(b"abd")
+    assert fault(folder, digests=False) is None
+    assert "a.bin was changed: its SHA-256" in (fault(folder, digests=True) or "")
+
+
+def test_a_file_that_cannot_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seal(folder, "data", {})
+
+    def refuse(_: Path) -> str:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(module, "file_digest", refuse)
+    assert fault(folder, digests=True) == "a.bin cannot be read: Input/output error"

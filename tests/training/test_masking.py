@@ -49,10 +49,18 @@ def test_qwen3_empty_thinking_block_is_masked(tokenizer: Any) -> None:
     assert inside == "3<|im_end|>"
 
 
-def test_qwen3_thinking_in_the_completion_is_refused(tokenizer: Any) -> None:
+def test_qwen3_thoughts_that_are_kept_are_in_the_loss(tokenizer: Any) -> None:
+    thinking = with_template(tokenizer, qwen3())
+    text = "<think>\nOne and two.\n</think>\n\n3"
+    outside, inside = halves(thinking, encode(thinking, ASK, text))
+    assert outside.endswith("<|im_end|>\n<|im_start|>assistant\n")
+    assert inside == f"{text}<|im_end|>"
+
+
+def test_qwen3_thoughts_in_another_form_are_refused(tokenizer: Any) -> None:
     thinking = with_template(tokenizer, qwen3())
     with pytest.raises(ModelError, match="completion right after its prompt"):
-        encode(thinking, ASK, "<think>\nOne and two.\n</think>\n\n3")
+        encode(thinking, ASK, "<think>One and two.</think>3")
 
 
 def test_without_template_the_prompt_is_plain(tokenizer: Any) -> None:

@@ -14,6 +14,7 @@ _COMMANDS = {
     "run": "train by a method, evaluate base and checkpoints, report",
     "eval": "evaluate checkpoints you already have against their base model",
     "report": "show what runs and comparisons have found",
+    "data": "show, verify and fetch data: sources, prepared data, trajectories",
     "list": "list methods, datasets, teachers, benchmarks, models or studies",
     "show": "show everything known of one of them, settings included",
 }

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -25,10 +25,19 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from forget.progress import Advance
+
 if TYPE_CHECKING:
     from forget.outlook import Step
 
-__all__ = ["Screen", "print_json", "print_steps", "print_table", "quiet_libraries"]
+__all__ = [
+    "Screen",
+    "print_json",
+    "print_steps",
+    "print_table",
+    "print_texts",
+    "quiet_libraries",
+]
 
 _ENVIRONMENT = {
     # Threads that wait by spinning cost a busy machine two thirds of its training speed.
@@ -52,11 +61,11 @@ class Screen:
         self._console = Console(file=stream or sys.stderr, highlight=False)
 
     @contextmanager
-    def task(self, description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    def task(self, description: str, total: int | None) -> Iterator[Advance]:
         """See `forget.progress.Progress.task`."""
         started = time.monotonic()
         if not self._console.is_terminal:
-            yield lambda steps: None
+            yield lambda steps, detail="": None
             seconds = time.monotonic() - started
             if total is not None or seconds >= _WORTH_A_LINE_S:
                 digits = 0 if seconds >= 10 else 1
@@ -70,10 +79,15 @@ class Screen:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[detail]}", markup=False),
             console=self._console,
         ) as bars:
-            bar = bars.add_task(description, total=total)
-            yield lambda steps: bars.advance(bar, steps)
+            bar = bars.add_task(description, total=total, detail="")
+
+            def advance(steps: int, detail: str = "") -> None:
+                bars.update(bar, advance=steps, detail=detail)
+
+            yield advance
 
     def note(self, text: str) -> None:
         """See `forget.progress.Progress.note`."""
@@ -85,6 +99,11 @@ def print_table(table: RenderableType) -> None:
     console = Console()
     # Without a terminal there is no width to respect: a cut table would lose what it says.
     (console if console.is_terminal else Console(width=120)).print(table)
+
+
+def print_texts(texts: RenderableType) -> None:
+    """Print texts on standard output as they are: lines are broken by the terminal alone."""
+    Console(highlight=False).print(texts, soft_wrap=True)
 
 
 def print_steps(title: str, steps: Sequence[Step], caption: str | None = None) -> None:

@@ -8,7 +8,15 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["json_option", "names", "registry_option", "session_from", "session_options"]
+__all__ = [
+    "data_option",
+    "json_option",
+    "names",
+    "out_option",
+    "registry_option",
+    "session_from",
+    "session_options",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,13 +30,21 @@ registry_option = click.option(
     type=click.Path(path_type=Path),
     help="Lay this registry file over the shipped one (repeatable).",
 )
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Data mirror: folder of <name>/<split>.parquet. Default: $FORGET_DATA, else the Hub.",
+)
+out_option = click.option(
+    "--out",
+    default=".",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Output folder of the runs.",
+)
 _SESSION_OPTIONS = (
     registry_option,
-    click.option(
-        "--data",
-        type=click.Path(path_type=Path),
-        help="Data mirror: folder of <name>/<split>.parquet. Default: $FORGET_DATA, else the Hub.",
-    ),
+    data_option,
     click.option(
         "--out",
         default=".",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from forget.cli.options import json_option
+from forget.cli.options import json_option, out_option
 
 _EPILOG = """\b
 Examples:
@@ -18,13 +18,7 @@ Examples:
 
 @click.command("report", epilog=_EPILOG)
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    default=".",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="Output folder of the runs.",
-)
+@out_option
 @json_option
 def command(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     """Show what RUNS (run directories; default: all of the output folder) have found."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,16 +18,28 @@ Examples:
   forget run --method gt-sft
   forget run --method gt-sft --dataset gsm8k --benchmarks core10 --limit 20 --max-steps 20
   forget run --method gt-sft --set lora_rank=8 --set lr=2e-4 --seed 1
+  forget run --method sf-sft --teacher self --set samples=8
+  forget run --method gt-sft --restrict-to runs/demo/smollm2-135m/arithmetic/sf-sft/seed-0
   forget run --study phase1 --method gt-sft --dry-run
 
 The same command continues a run that was interrupted.
 """
+
+_REQUESTED = ("method", "model", "dataset", "limit", "seed", "teacher", "restrict_to")
+"""Options that go into the request under their own names."""
 
 
 @click.command("run", epilog=_EPILOG)
 @click.option("--method", help="Method to train by; `forget list methods` shows them.")
 @click.option("--model", help="Base model: name, Hub id or folder.  [default: the study's]")
 @click.option("--dataset", help="Dataset to train on.  [default: the study's]")
+@click.option("--teacher", help="Teacher, for methods that need one.  [default: the study's]")
+@click.option(
+    "--restrict-to",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="Train only on the questions that this run directory kept.",
+)
 @click.option("--study", help="Study whose choices and settings hold.  [default: demo]")
 @click.option("--benchmarks", help="Benchmarks and suites, by commas.  [default: the study's]")
 @click.option(
@@ -61,7 +74,7 @@ def command(
         study=options.pop("study") or "demo",
         benchmarks=names(benchmarks),
         overrides=overrides,
-        **{key: options.pop(key) for key in ("method", "model", "dataset", "limit", "seed")},
+        **{key: options.pop(key) for key in _REQUESTED},
     )
     session = session_from(**options)
     planned = plan(request, session)

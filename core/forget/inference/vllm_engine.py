@@ -20,7 +20,14 @@ from forget.inference.loading import Loaded
 from forget.inference.machine import Machine, package_version
 from forget.inference.memory import key_bytes
 from forget.inference.tokens import context_window
-from forget.inference.vllm_process import DEVICES, VllmProcess, read_answer, request, require_vllm
+from forget.inference.vllm_process import (
+    DEVICES,
+    VllmProcess,
+    device_options,
+    read_answer,
+    request,
+    require_vllm,
+)
 from forget.inference.weights import adapter_base, text_files
 from forget.inference.writing import Prompt
 
@@ -198,7 +205,7 @@ class VllmWriter:
             max_model_len=self._window,
             kv_cache_memory_bytes=kept
             * key_bytes(model.config.get_text_config(), model.dtype.itemsize),
-            enforce_eager=self._machine.device == "cpu",
+            **device_options(self._machine.device, self._window),
         )
 
     def _exchange(self, _: Loaded, folder: Path) -> None:

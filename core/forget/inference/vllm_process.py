@@ -16,7 +16,15 @@ from forget.inference.writing import Prompt, as_answer
 if TYPE_CHECKING:
     from vllm import SamplingParams
 
-__all__ = ["DEVICES", "ENVIRONMENT", "VllmProcess", "read_answer", "request", "require_vllm"]
+__all__ = [
+    "DEVICES",
+    "ENVIRONMENT",
+    "VllmProcess",
+    "device_options",
+    "read_answer",
+    "request",
+    "require_vllm",
+]
 
 DEVICES = ("cpu", "cuda")
 """What vLLM runs on."""
@@ -43,6 +51,29 @@ def require_vllm(what: str) -> None:
             "'forget-llm[vllm]'. Without one docs/engine.md says how."
         )
 
+
+def device_options(device: str, window: int) -> dict[str, Any]:
+    """Return what vLLM must be told on a device.
+
+    On a CPU it cannot cut a prompt into chunks: it would take back the random number drawn after
+    all but the last, which torch's generator of a CPU does not do ("does not use offset"), and its
+    processes would end in the middle of the work.
+
+    Args:
+        device: One of `DEVICES`.
+        window: Longest prompt with its completion [tokens].
+    """
+    if device != "cpu":
+        return {}
+    return {
+        "enforce_eager": True,
+        "enable_chunked_prefill": False,
+        "max_num_batched_tokens": max(window, _PREFILLED),
+    }
+
+
+_PREFILLED = 4096
+"""Tokens of prompts that are read together on a CPU, if a single one is not longer."""
 
 _GRACE_S = 20.0
 """How long its processes may take to end before they are killed: workers alone take five."""

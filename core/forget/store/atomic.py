@@ -19,6 +19,7 @@ from forget.errors import OutputError, StorageError
 __all__ = [
     "PARTIAL",
     "ensure_writable",
+    "staged_file",
     "staged_folder",
     "storage_errors",
     "write_bytes",
@@ -52,10 +53,15 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise
 
 
-def ensure_writable(folder: Path) -> None:
+def ensure_writable(folder: Path, what: str = "output folder", option: str = "--out") -> None:
     """Check that files can be made in `folder`, or in the nearest ancestor that exists.
 
     Nothing is left behind, so the check may run before anything is decided.
+
+    Args:
+        folder: The folder.
+        what: What it is, for the message.
+        option: The option that names another one, for the message.
 
     Raises:
         OutputError: The folder is a file, or may not be written.
@@ -65,8 +71,8 @@ def ensure_writable(folder: Path) -> None:
         existing = existing.parent
     if not existing.is_dir():
         raise OutputError(
-            f"The output folder {folder} cannot be made: {existing} is not a folder. "
-            "Choose another one with --out."
+            f"The {what} {folder} cannot be made: {existing} is not a folder. "
+            f"Choose another one with {option}."
         )
     probe = existing / f".forget-write-check-{os.getpid()}"
     try:
@@ -74,23 +80,32 @@ def ensure_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise OutputError(
-            f"The output folder {folder} cannot be written: {existing}: {error.strerror}. "
-            "Choose another one with --out, or change its permissions."
+            f"The {what} {folder} cannot be written: {existing}: {error.strerror}. "
+            f"Choose another one with {option}, or change its permissions."
         ) from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old content or the new one, never a part."""
-    partial = _partial(path)
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(path)
+    with staged_file(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def staged_file(final: Path) -> Iterator[Path]:
+    """Give a file name to write to that becomes `final` when the block ends well.
+
+    If the block fails, what stood at `final` is left as it was.
+    """
+    partial = _partial(final)
+    with storage_errors(final):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(final)
         try:
-            with partial.open("wb") as file:
-                file.write(content)
-                file.flush()
+            yield partial
+            with partial.open("rb") as file:
                 os.fsync(file.fileno())
-            partial.replace(path)
+            partial.replace(final)
         finally:
             partial.unlink(missing_ok=True)
 

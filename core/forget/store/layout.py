@@ -2,6 +2,7 @@
 
 runs/<study>/<model>/<dataset>/<method>/seed-<n>/   one run
 evaluations/<model digest>/<benchmark>-<hash>/<engine fingerprint>/   shared by every run
+trajectories/<dataset>/<teacher>-<digest>/           completions of a teacher, shared by every run
 reports/                                            what `forget report` wrote
 """
 
@@ -14,7 +15,7 @@ import attrs
 
 __all__ = ["TOP_FOLDERS", "RunFolder", "Workspace", "checkpoint_name", "checkpoint_step", "slug"]
 
-TOP_FOLDERS = ("runs", "evaluations", "reports")
+TOP_FOLDERS = ("runs", "evaluations", "trajectories", "reports")
 """What stands directly below the output folder."""
 
 _STEP = re.compile(r"^step-(\d{6,})$")
@@ -99,6 +100,11 @@ class Workspace:
         """List every run directory that has a `run.toml`, by path."""
         found = (self.root / "runs").glob("*/*/*/*/seed-*/run.toml")
         return [RunFolder(path.parent) for path in sorted(found)]
+
+    @property
+    def trajectories(self) -> Path:
+        """The folder of all teachers' completions."""
+        return self.root / "trajectories"
 
     def evaluation(self, model_digest: str, benchmark: str, fingerprint: str) -> Path:
         """Return the folder of one model's evaluation on one benchmark."""

@@ -13,7 +13,7 @@ import attrs
 from forget.convert import to_plain
 from forget.store.atomic import storage_errors, write_json
 
-__all__ = ["MANIFEST", "Manifest", "file_digest", "read_manifest", "seal", "verify"]
+__all__ = ["MANIFEST", "Manifest", "fault", "file_digest", "read_manifest", "seal", "verify"]
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
@@ -82,3 +82,38 @@ def verify(folder: Path) -> Manifest | None:
         return None
     intact = all(file_digest(folder / name) == sha for name, (_, sha) in manifest.files.items())
     return manifest if intact else None
+
+
+def fault(folder: Path, *, digests: bool) -> str | None:
+    """Say why a folder is not complete, in a few words; None if it is.
+
+    Args:
+        folder: The folder.
+        digests: Compute the SHA-256 of every file, as `verify` does; else sizes alone are
+            compared, as `read_manifest` does.
+    """
+    if not (folder / MANIFEST).is_file():
+        return f"it has no {MANIFEST}, so it was never finished"
+    try:
+        plain = json.loads((folder / MANIFEST).read_text())
+        dict(plain["details"])
+        files = {str(name): (f["bytes"], f["sha256"]) for name, f in plain["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return f"{MANIFEST} is not a manifest: it was cut or edited"
+    found = (
+        _fault(folder / n, n, size, sha if digests else None) for n, (size, sha) in files.items()
+    )
+    return next((problem for problem in found if problem is not None), None)
+
+
+def _fault(path: Path, name: str, size: int, sha: str | None) -> str | None:
+    """Say what is wrong with one file; its digest is computed if one is given."""
+    if not path.is_file():
+        return f"{name} is missing"
+    if path.stat().st_size != size:
+        return f"{name} has {path.stat().st_size:,} bytes and had {size:,}"
+    try:
+        changed = sha is not None and file_digest(path) != sha
+    except OSError as error:
+        return f"{name} cannot be read: {error.strerror}"
+    return f"{name} was changed: its SHA-256 is not the one in {MANIFEST}" if changed else None

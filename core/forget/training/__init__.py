@@ -1,6 +1,7 @@
 """What methods share: examples with loss masks, the supervised loop, checkpoints, exact resume.
 
-A method's `prepare` ends in `write_examples`, its `train` in `train_supervised`; a method with a
+A method's `prepare` ends in `write_examples` (or in `write_trajectories`, which has a teacher write
+them), its `train` in `train_supervised`; a method with a
 loop of its own takes the parts: `plan` (steps and data order), `checkpoints` (what is on disk),
 `loop` (what makes a Hugging Face trainer stop and continue without a trace).
 
@@ -15,14 +16,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from forget.training.examples import Conversation, read_examples, write_examples
     from forget.training.supervised import train_supervised
+    from forget.training.trajectories.generate import write_trajectories
+    from forget.training.trajectories.settings import TrajectorySettings
 
-__all__ = ["Conversation", "read_examples", "train_supervised", "write_examples"]
+__all__ = [
+    "Conversation",
+    "TrajectorySettings",
+    "read_examples",
+    "train_supervised",
+    "write_examples",
+    "write_trajectories",
+]
 
 _HOMES = {
     "Conversation": "forget.training.examples",
+    "TrajectorySettings": "forget.training.trajectories.settings",
     "read_examples": "forget.training.examples",
     "train_supervised": "forget.training.supervised",
     "write_examples": "forget.training.examples",
+    "write_trajectories": "forget.training.trajectories.generate",
 }
 
 

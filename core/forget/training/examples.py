@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -33,14 +33,20 @@ class Conversation:
         id: Stable name, unique within the data.
         messages: The prompt, as chat messages.
         completion: The answer to learn, without special tokens.
+        question: Id of the dataset's example it answers; its own id if that is the same.
     """
 
     id: str
     messages: Sequence[Message]
     completion: str
+    question: str = attrs.Factory(lambda self: self.id, takes_self=True)
 
 
-def write_examples(task: PrepareTask, conversations: Iterable[Conversation]) -> None:
+def write_examples(
+    task: PrepareTask,
+    conversations: Iterable[Conversation],
+    extra: Mapping[str, Any] | None = None,
+) -> None:
     """Write the training data of a run, unless it is there already.
 
     Examples longer than ``max_length`` tokens are dropped and counted, never cut: a cut example
@@ -50,6 +56,7 @@ def write_examples(task: PrepareTask, conversations: Iterable[Conversation]) -> 
     Args:
         task: The task handed to `Method.prepare`.
         conversations: The examples, in a stable order; read only if there is work to do.
+        extra: What else the manifest says of the data.
 
     Raises:
         DataError: No example is left, or two have the same id.
@@ -75,6 +82,7 @@ def write_examples(task: PrepareTask, conversations: Iterable[Conversation]) -> 
         "seed": task.seed,
         "completion_tokens": _statistics([lengths[index] for index in chosen]),
         "digest": content_digest(rows),
+        **(extra or {}),
     }
     with staged_folder(task.output) as staging, full_disk_as_oserror():
         _write_parquet(staging / DATA_FILE, rows)
@@ -96,7 +104,10 @@ def read_examples(folder: Path) -> list[Conversation]:
     from pyarrow import parquet
 
     rows = parquet.read_table(folder / DATA_FILE).to_pylist()
-    return [Conversation(row["id"], row["prompt"], row["completion"]) for row in rows]
+    return [
+        Conversation(row["id"], row["prompt"], row["completion"], row.get("question") or row["id"])
+        for row in rows
+    ]
 
 
 def content_digest(conversations: Iterable[Conversation]) -> str:
@@ -165,9 +176,16 @@ def _write_parquet(path: Path, rows: Sequence[Conversation]) -> None:
             ("id", pyarrow.string()),
             ("prompt", pyarrow.list_(message)),
             ("completion", pyarrow.string()),
+            ("question", pyarrow.string()),
         ]
     )
     plain: list[dict[str, Any]] = [
-        {"id": row.id, "prompt": _plain(row.messages), "completion": row.completion} for row in rows
+        {
+            "id": row.id,
+            "prompt": _plain(row.messages),
+            "completion": row.completion,
+            "question": row.question,
+        }
+        for row in rows
     ]
     parquet.write_table(pyarrow.Table.from_pylist(plain, schema=schema), path)

@@ -31,7 +31,8 @@ def encode(tokenizer: Any, prompt: Sequence[Message], completion: str) -> Encode
     thinking template's empty thinking block belongs to the prompt and is not in the loss: the
     default rendering of TRL would train on it. Whatever the template puts after the end-of-turn
     token (a newline, mostly) is left out, as a model never writes it. White space around the
-    completion is removed, which most templates do anyway.
+    completion is removed, which most templates do anyway. A completion that starts with thoughts
+    (``<think>``) is rendered as the answer of a thinking model, and its thoughts are in the loss.
 
     Args:
         tokenizer: The model's tokenizer.
@@ -42,8 +43,9 @@ def encode(tokenizer: Any, prompt: Sequence[Message], completion: str) -> Encode
         ModelError: The chat template does not render the completion right after the prompt, or
             the tokenizer has no token that ends a turn.
     """
-    prompt_text = render_prompt(tokenizer, prompt)
-    target = _target(tokenizer, prompt, prompt_text, completion.strip())
+    completion = completion.strip()
+    prompt_text = render_prompt(tokenizer, prompt, thinking=_thinks(completion))
+    target = _target(tokenizer, prompt, prompt_text, completion)
     prompt_ids = _ids(tokenizer, prompt_text)
     joint_ids = _ids(tokenizer, prompt_text + target)
     if joint_ids[: len(prompt_ids)] == prompt_ids:
@@ -69,12 +71,19 @@ def _target(tokenizer: Any, prompt: Sequence[Message], prompt_text: str, complet
         return completion + _eos(tokenizer)
     answer: Message = {"role": "assistant", "content": completion}
     whole: str = tokenizer.apply_chat_template(
-        [*prompt, answer], tokenize=False, add_generation_prompt=False, enable_thinking=False
+        [*prompt, answer],
+        tokenize=False,
+        add_generation_prompt=False,
+        enable_thinking=_thinks(completion),
     )
     expected = prompt_text + completion
     if not whole.startswith(expected):
         raise ModelError(_mismatch(tokenizer, expected, whole))
     return completion + _end_of_turn(tokenizer, whole[len(expected) :])
+
+
+def _thinks(completion: str) -> bool:
+    return completion.startswith("<think>")
 
 
 def _end_of_turn(tokenizer: Any, tail: str) -> str:

@@ -26,7 +26,9 @@ class Gsm8k:
     title = "GSM8K"
     summary = "Grade-school word problems with worked solutions; the final number is graded"
     max_new_tokens = 512
-    source = Source(hub="openai/gsm8k", config="main", mirror="gsm8k")
+    source = Source(
+        hub="openai/gsm8k", config="main", mirror="gsm8k", rows={"train": 7473, "test": 1319}
+    )
 
     def load(self, split: str, data: DataAccess) -> Sequence[Example]:
         """Return the problems of ``train`` or ``test`` in the order of the published files.

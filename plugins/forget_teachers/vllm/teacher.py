@@ -13,7 +13,7 @@ from forget.inference.asking import Asked, SetTeacher, ask
 from forget.inference.generation import stop_ids_of
 from forget.inference.loading import load_tokenizer
 from forget.inference.tokens import context_window
-from forget.inference.vllm_process import VllmProcess, read_answer, request
+from forget.inference.vllm_process import VllmProcess, device_options, read_answer, request
 from forget.teacher import TeacherOutput, TeacherPrompt, TeacherSetup
 
 __all__ = ["VllmTeacher"]
@@ -91,7 +91,8 @@ class VllmTeacher(SetTeacher):
             "tensor_parallel_size": settings.tensor_parallel_size,
             "gpu_memory_utilization": settings.gpu_memory_utilization,
             "kv_cache_memory_bytes": None if keys_gb is None else int(keys_gb * 1e9),
-            "enforce_eager": settings.enforce_eager or on_cpu,
+            "enforce_eager": settings.enforce_eager,
+            **device_options(setup.device, window),
         }
 
 
