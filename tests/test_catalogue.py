@@ -308,7 +308,7 @@ benchmarks = ["core10"]
         ),
         (
             "[teachers.t]\ntitle = 'T'\nsummary = 's'\nfamily = 'f'\nmodel = 'qwen3-1.7'",
-            ["[teachers.t]", "key 'model'", "no 'qwen3-1.7'", "'qwen3-1.7b'", "Valid names: llama"],
+            ["[teachers.t]", "key 'model'", "no 'qwen3-1.7'", "'qwen3-1.7b'", "Valid names: gemma"],
         ),
         (
             "[studies.demo]\nextends = 'phase'",

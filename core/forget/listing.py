@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 from forget.catalogue import Catalogue, ModelEntry
 from forget.convert import to_plain
 from forget.errors import UnknownNameError
+from forget.inference.models import wheel_files
 from forget.plugins import Kind, Listing, Plugins
 from forget.settings import describe
+from forget.teacher import TeacherKind
 
 __all__ = ["describe_name", "list_broken", "list_kind"]
 
@@ -79,15 +80,16 @@ def _details(kind: str, name: str, catalogue: Catalogue, plugins: Plugins) -> di
     if kind == "methods":
         details["paper"] = provided.record.paper
         details["needs"] = to_plain(provided.record.needs)
-        details["settings"] = [info._asdict() for info in describe(provided.record.settings)]
     elif kind == "benchmarks":
         details["benchmark"] = to_plain(provided.record)
+    if kind == "methods" or isinstance(provided.record, TeacherKind):
+        details["settings"] = [info._asdict() for info in describe(provided.record.settings)]
     return details
 
 
 def _model(name: str, entry: ModelEntry) -> Listing:
     """A model is installed if it is on this machine or can be fetched from the Hub when used."""
-    in_wheel = entry.wheel is not None and find_spec(entry.wheel.package) is not None
+    in_wheel = entry.wheel is not None and bool(wheel_files(entry.wheel))
     installed = in_wheel or entry.hub is not None
     provider = entry.wheel.package if entry.wheel and in_wheel else entry.hub or ""
     return Listing(

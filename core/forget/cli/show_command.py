@@ -48,8 +48,9 @@ def _print(described: dict[str, Any]) -> None:
     for key, value in _flat(described):
         table.add_row(Text(key, style="bold"), Text(str(value)))
     print_table(table)
-    if settings is not None and described["kind"] == "method":
-        columns = Table(title="settings (--set NAME=VALUE)", title_justify="left")
+    where = {"method": "--set NAME=VALUE", "teacher": "settings = { NAME = VALUE } of an entry"}
+    if settings is not None and described["kind"] in where:
+        columns = Table(title=f"settings ({where[described['kind']]})", title_justify="left")
         for heading in ("name", "type", "default", "meaning"):
             columns.add_column(heading)
         for info in settings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from forget.inference.gguf_tokenizer import read_tokenizer
 from forget.progress import Progress
 from forget.store.atomic import staged_folder
 from forget.store.manifest import seal
@@ -19,10 +20,10 @@ def convert_gguf(file: Path, folder: Path, progress: Progress) -> None:
     quantisation, although its weights are plain tensors by then: so the saved one has none.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     with progress.task(f"converting {file.stem}", None), staged_folder(folder) as staging:
-        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+        tokenizer = read_tokenizer(file)
         model = AutoModelForCausalLM.from_pretrained(
             file.parent, gguf_file=file.name, dtype=torch.float32
         )

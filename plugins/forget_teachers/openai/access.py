@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from urllib.parse import urlsplit
 
 from forget.errors import RequestError
@@ -50,7 +51,7 @@ class Key:
                 hidden.update(range(place, place + _TELLING))
                 place = text.find(part, place + 1)
         kept = ("\0" if place in hidden else letter for place, letter in enumerate(text))
-        return "***".join(filter(None, "".join(kept).split("\0"))) if hidden else text
+        return re.sub("\0+", "***", "".join(kept))
 
 
 def read_key(variable: str) -> Key:

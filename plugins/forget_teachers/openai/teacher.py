@@ -21,6 +21,10 @@ __all__ = ["OpenaiTeacher"]
 _GIVE_UP = 20
 """Failures in a row after which nothing is expected of the server any more."""
 
+_FROM_THE_START = 4
+"""Failures of the server, nothing having succeeded, that one prompt which it cannot bear is not
+taken for; more where more are asked at once."""
+
 _HOPELESS = (401, 403, 404)
 """HTTP statuses that no other prompt changes: the key, the path or the model is wrong."""
 
@@ -129,7 +133,7 @@ class _Hope:
         self._settings = settings
         self._name = name
         self._key = key
-        self._first = min(_GIVE_UP, settings.concurrency, count)
+        self._first = min(_GIVE_UP, max(_FROM_THE_START, settings.concurrency), count)
         self._answered = False
         self._in_a_row = 0
         self._of_the_server = 0

@@ -113,11 +113,19 @@ def _fill(
                 tokens_input(list(item.prompt.tokens)),
                 request(item.prompt, ends),
             )
-        except ValueError as error:  # what vLLM says of a request, while others go on
+        except Exception as error:
+            if not _of_the_request(error):
+                raise
             refused.append(TeacherOutput(item.index, None, f"vLLM refuses it: {_short(error)}"))
         else:
             under_way[str(item.index)] = item
     return refused
+
+
+def _of_the_request(error: Exception) -> bool:
+    """Tell what vLLM says of one request, while others go on; by name, as versions differ."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return not names.isdisjoint({"ValueError", "VLLMClientError"})
 
 
 @contextmanager
