@@ -235,13 +235,14 @@ def _hub_rows(source: Source, split: str) -> list[dict[str, Any]]:
         raise DataError(
             f"{source.hub} has no split {split!r}; it has {', '.join(sorted(source.splits))}."
         )
-    from datasets import load_dataset
-
     try:
-        rows = load_dataset(
-            source.hub, source.config, split=source.splits[split], revision=source.revision
-        )
-        return [dict(row) for row in rows]
+        if not isinstance(source.config, tuple):
+            return _config_rows(source, source.config, split)
+        return [
+            row | {"config": config}
+            for config in source.config
+            for row in _config_rows(source, config, split)
+        ]
     # Libraries below `datasets` (HTTP, Arrow, file locks) raise errors without a common base.
     except Exception as error:
         detail = " ".join(str(error).split())[:200].rstrip(".")
@@ -252,6 +253,13 @@ def _hub_rows(source: Source, split: str) -> list[dict[str, Any]]:
             f"({type(error).__name__}: {detail}). Without a network, name a data mirror with "
             "--data or FORGET_DATA."
         ) from error
+
+
+def _config_rows(source: Source, config: str | None, split: str) -> list[dict[str, Any]]:
+    from datasets import load_dataset
+
+    rows = load_dataset(source.hub, config, split=source.splits[split], revision=source.revision)
+    return [dict(row) for row in rows]
 
 
 def _listing(folder: Path) -> str:
