@@ -84,8 +84,8 @@ def _example(row: Mapping[str, Any], split: str, index: int) -> Example:
     if boxed is None or boxed.reopened:
         raise DataError(
             f"Row {split}-{index:05d} of MATH has no closed \\boxed{{}} in its solution, which "
-            f"ends with {solution[-40:]!r}. Get the data again from {Math.source.hub}, or correct the "
-            "row."
+            f"ends with {solution[-40:]!r}. Get the data again from {Math.source.hub}, or correct "
+            "the row."
         )
     level = str(row.get("level") or "")
     return Example(

@@ -8,6 +8,7 @@ pair, the order of letters in a word, a word such as "or".
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from forget_datasets.answer_text import PLAIN_CHARACTERS
 
@@ -38,10 +39,15 @@ _THOUSANDS = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])")
 _BRACED_THOUSANDS = re.compile(r"(?<=[^\\]\{)[0-9]{1,3}(?:,[0-9]{3})+(?=\})")
 _PERCENT = re.compile(r" ?(?:\\?%|\\text ?\{ ?(?:percent|\\?%) ?\}|percent)$")
 _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
-_INTEGER = re.compile(r"[-+]?[0-9]+")
+_RATIONAL = re.compile(
+    r"(?P<sign>[-+]?) ?(?:(?P<decimal>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
+    r"|\\frac\{ ?(?P<above>-?[0-9]+) ?\}\{ ?(?P<below>-?[0-9]+) ?\}"
+    r"|(?P<dividend>[0-9]+) ?/ ?(?P<divisor>[0-9]+))"
+)
 _TEXT = re.compile(r"\\text ?\{([^{}]*)\}")
 _CAPITALS = re.compile(r"[A-Z]{3,}")
-_LOOSE_SPACE = re.compile(r"(?<![0-9A-Za-z]) | (?![0-9A-Za-z])")
+_LOOSE_SPACE = re.compile(r" (?!(?<=[0-9] )[0-9]|(?<=[A-Za-z] )[A-Za-z])")
+"""A space that is not between two numbers or two words."""
 _ONE_LETTER = re.compile(r"\(([A-Za-z])\)")
 _BASE = re.compile(r"[0-9A-Z]_ ?\{? ?([0-9]+) ?\}?$")
 _TUPLE = re.compile(r"[(\[].*,.*[)\]]", re.DOTALL)
@@ -75,12 +81,13 @@ def hundredths(text: str) -> str | None:
 
 
 def same_text(gold: str, answer: str) -> bool:
-    r"""Whether two tidy answers are one integer or one text.
+    r"""Whether two tidy answers are one rational number, exactly, or one text.
 
     Spaces, ``\text{}``, brackets around one letter, and the case of words do not count.
     """
-    if _is_integer(gold) and _is_integer(answer):
-        return int(gold) == int(answer)
+    numbers = _rational(gold), _rational(answer)
+    if None not in numbers:
+        return numbers[0] == numbers[1]
     gold, answer = _key(gold), _key(answer)
     if re.search(r"[a-z]{3}", gold):
         gold, answer = gold.casefold(), answer.casefold()
@@ -95,7 +102,7 @@ def difference(gold: str, answer: str) -> str | None:
     bases = {match[1] for match in map(_BASE.search, (gold, answer)) if match}
     several = "," in gold or "\\pm" in gold
     checks = (
-        (_is_integer(gold) and _is_integer(answer), "is another integer"),
+        (None not in (_rational(gold), _rational(answer)), "is another number"),
         (_is_words(gold), "is another text"),
         (len(bases) == 2, "is in another base"),
         (_is_tuple(gold) and not _is_tuple(answer), "is not an ordered pair or interval"),
@@ -111,8 +118,19 @@ def _key(text: str) -> str:
     return letter[1] if letter else text
 
 
-def _is_integer(text: str) -> bool:
-    return _INTEGER.fullmatch(text) is not None
+def _rational(text: str) -> Fraction | None:
+    """Return the number that an integer, a decimal or a fraction of integers is."""
+    match = _RATIONAL.fullmatch(text)
+    if match is None:
+        return None
+    if match["decimal"]:
+        value = Fraction(match["decimal"])
+    else:
+        divisor = int(match["below"] or match["divisor"])
+        if divisor == 0:
+            return None
+        value = Fraction(int(match["above"] or match["dividend"]), divisor)
+    return -value if match["sign"] == "-" else value
 
 
 def _is_words(gold: str) -> bool:
