@@ -236,7 +236,7 @@ def test_a_worker_that_is_killed_does_not_change_a_verdict() -> None:
 
 
 @pytest.mark.slow
-def test_memory_is_limited(tmp_path: Path) -> None:
+def test_memory_is_limited() -> None:
     """With too little of it, the comparison is given up and the worker goes on."""
     from forget_datasets.math import answers
 
@@ -251,5 +251,8 @@ def test_memory_is_limited(tmp_path: Path) -> None:
         assert not reply["equal"]
         assert all(psutil.Process(pid).memory_info().rss < 400 << 20 for pid in pool.pids())
         assert pool.ask(["x+1", "1+x"])["equal"]
+        if sys.platform == "linux":
+            (pid,) = pool.pids()
+            assert psutil.Process(pid).rlimit(psutil.RLIMIT_AS) == (400 << 20, 400 << 20)
     finally:
         pool.close()
