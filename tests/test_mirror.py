@@ -189,6 +189,46 @@ def test_the_hub_is_asked_in_its_own_names(monkeypatch: pytest.MonkeyPatch) -> N
         Mirror().rows(source, "train")
 
 
+SEVERAL = """---
+configs:
+- config_name: sums
+  data_files: [{split: train, path: sums.jsonl}]
+- config_name: products
+  data_files: [{split: train, path: products.jsonl}]
+---
+"""
+
+
+def test_several_configurations_follow_one_another(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Read by the real library from a folder, which it takes for a repository."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    hub = tmp_path / "hub"
+    hub.mkdir()
+    (hub / "README.md").write_text(SEVERAL)
+    (hub / "sums.jsonl").write_text('{"q": "1+1"}\n{"q": "2+2"}\n')
+    (hub / "products.jsonl").write_text('{"q": "2*3"}\n')
+    one = Source(hub=str(hub), mirror="x", config="sums")
+    assert Mirror().rows(one, "train") == [{"q": "1+1"}, {"q": "2+2"}]
+    both = Source(hub=str(hub), mirror="x", config=("products", "sums"))
+    assert Mirror().rows(both, "train") == [
+        {"q": "2*3", "config": "products"},
+        {"q": "1+1", "config": "sums"},
+        {"q": "2+2", "config": "sums"},
+    ]
+    missing = Source(hub=str(hub), mirror="x", config=("sums", "quotients"))
+    with pytest.raises(DataError, match="quotients"):
+        Mirror().rows(missing, "train")
+
+
+def test_a_mirror_has_one_file_of_all_configurations(root: Path) -> None:
+    source = Source(hub="someone/sums", config=("a", "b"), mirror="sums")
+    assert len(Mirror(root=root).rows(source, "test")) == 20
+
+
 def test_a_failing_hub_is_one_paragraph(monkeypatch: pytest.MonkeyPatch) -> None:
     def load_dataset(*args: Any, **kwargs: Any) -> None:
         raise ConnectionError("no route\n  to host")

@@ -18,7 +18,9 @@ class Source:
 
     Attributes:
         hub: Dataset id on the Hugging Face Hub.
-        config: Its configuration there, if it has several.
+        config: Its configuration there, if it has several; of a tuple, the rows of each follow one
+            another, with the configuration's name in an added column ``config``. A mirror has one
+            file of all of them.
         mirror: Its folder in a data mirror.
         splits: Our split name to the Hub's split name; the mirror's file is ``<ours>.parquet``.
         revision: Commit of the Hub repository; None takes the newest.
@@ -27,7 +29,7 @@ class Source:
 
     hub: str
     mirror: str
-    config: str | None = None
+    config: str | tuple[str, ...] | None = None
     splits: Mapping[str, str] = attrs.field(factory=lambda: {"train": "train", "test": "test"})
     revision: str | None = None
     rows: Mapping[str, int] = attrs.field(factory=dict)

@@ -270,7 +270,7 @@ def _hub_rows(source: Source, split: str) -> list[dict[str, Any]]:
 def hub_dataset(source: Source, split: str) -> Any:
     """Return one split as the `datasets.Dataset` of the Hub, or of its cache on this machine.
 
-    Several configurations, where a source has them, follow one another.
+    Several configurations, where a source has them, follow one another, with a column `config`.
 
     Raises:
         DataError: The split is not there, or the Hub cannot be reached; the cause is the error of
@@ -280,21 +280,23 @@ def hub_dataset(source: Source, split: str) -> Any:
         raise DataError(
             f"{source.hub} has no split {split!r}; it has {', '.join(sorted(source.splits))}."
         )
-    from datasets import load_dataset
+    from datasets import concatenate_datasets, load_dataset
 
-    several = isinstance(source.config, list | tuple)
-    configs: list[Any] = list(source.config) if several and source.config else [source.config]
+    configs = source.config if isinstance(source.config, tuple) else (source.config,)
     name = source.splits[split]
     try:
         parts = [
             load_dataset(source.hub, config, split=name, revision=source.revision)
             for config in configs
         ]
-        if len(parts) == 1:
+        if not isinstance(source.config, tuple):
             return parts[0]
-        from datasets import concatenate_datasets
-
-        return concatenate_datasets(parts)
+        return concatenate_datasets(
+            [
+                part.add_column("config", [config] * len(part))
+                for part, config in zip(parts, configs, strict=True)
+            ]
+        )
     # Libraries below `datasets` (HTTP, Arrow, file locks) raise errors without a common base.
     except Exception as error:
         detail = " ".join(str(error).split())[:200].rstrip(".")

@@ -16,13 +16,15 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from forget.completion import Completion
+from forget.completion import Completion, without_thoughts
 from forget.dataset import Verdict
+from forget_datasets.answer_text import (
+    MAX_VISIBLE_CHARS,
+    PLAIN_CHARACTERS,
+    find_boxed,
+)
 
-__all__ = ["find_answer", "judge", "normalise", "parse_number", "visible_text"]
-
-MAX_VISIBLE_CHARS = 32_768
-"""How much of the end of a completion is searched; what stands before is not its final answer."""
+__all__ = ["find_answer", "judge", "normalise", "parse_number"]
 
 MAX_ANSWER_CHARS = 160
 """Longest text that is read as an answer; more than that is not a number a person would write."""
@@ -33,12 +35,6 @@ MAX_DIGITS = 60
 MAX_CANDIDATES = 200
 """How many marks (``####``, "answer is") are looked at, from the end."""
 
-_TRANSLATION = str.maketrans(
-    dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\ufe63\uff0d", "-")
-    | dict.fromkeys("\u00a0\u2007\u2009\u202f\u3000", " ")
-    | dict(zip("０１２３４５６７８９", "0123456789", strict=True))
-    | {"＄": "$", "％": "%", "\u2044": "/", "\uff0c": ",", "\uff0e": ".", "\uff1a": ":"}
-)
 _LATEX_REPLACEMENTS = (
     ("{,}", ","), ("\\$", "$"), ("\\%", "%"), ("\\!", ""), ("\\,", " "), ("\\;", " "),
     ("\\ ", " "), ("\\(", " "), ("\\)", " "), ("\\[", " "), ("\\]", " "), ("\\left", ""),
@@ -48,7 +44,6 @@ _LATEX_REPLACEMENTS = (
 _LATEX_TEXT = re.compile(r"\\(?:text|textbf|mathbf|mathrm|boxed)\s?\{([^{}]*)\}")
 _LATEX_FRACTION = re.compile(r"\\frac\s?\{\s?([0-9]+)\s?\}\s?\{\s?([0-9]+)\s?\}")
 
-_BOX_PARTS = re.compile(r"\\boxed ?\{|\\[{}]|[{}]")
 _ANSWER_IS = re.compile(r"\banswer[*_ ]{0,4}(?:is|:|=)[*_:= ]{0,4}", re.IGNORECASE)
 _LABEL = re.compile(r"(?:(?:the |my )?(?:final )?answer)?[*_ ]{0,4}(?:is|:|=)?", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[.!?](?=\s|$)|[;\n]|, |,$| \(| because | since | as ", re.IGNORECASE)
@@ -115,10 +110,10 @@ def find_answer(text: str, *, lenient: bool = False, truncated: bool = False) ->
         lenient: Fall back to the last number of the text.
         truncated: The text was cut, so its last line may lack characters.
     """
-    visible = visible_text(text)[-MAX_VISIBLE_CHARS:].translate(_TRANSLATION)
-    boxed = _last_boxed(visible)
+    visible = without_thoughts(text)[-MAX_VISIBLE_CHARS:].translate(PLAIN_CHARACTERS)
+    boxed = find_boxed(visible, cut=truncated)
     if boxed is not None:
-        return boxed
+        return boxed.content[: MAX_ANSWER_CHARS + 1]
     if truncated:
         visible = visible[: visible.rfind("\n") + 1]
     for find in (_last_hashes, _last_answer_is):
@@ -126,18 +121,6 @@ def find_answer(text: str, *, lenient: bool = False, truncated: bool = False) ->
         if found is not None:
             return found
     return _last_number(visible) if lenient else None
-
-
-def visible_text(text: str) -> str:
-    """Return a completion without its thoughts.
-
-    What stands before a ``</think>`` that was never opened is a thought too: some chat templates
-    open it in the prompt.
-    """
-    first, *others = text.split("<think>")
-    parts = [first.rpartition("</think>")[2]]
-    parts += [part.rpartition("</think>")[2] for part in others if "</think>" in part]
-    return "".join(parts)
 
 
 def parse_number(text: str) -> Fraction | None:
@@ -161,22 +144,6 @@ def normalise(text: str) -> str | None:
     """Return the number that `text` is in its shortest form (``1080``, ``1/3``), or None."""
     number = parse_number(text)
     return None if number is None else _format(number)
-
-
-def _last_boxed(text: str) -> str | None:
-    r"""Return the content of the last balanced ``\boxed{}``; of nested ones the inner."""
-    open_braces: list[int | None] = []
-    best: tuple[int, int] | None = None
-    for part in _BOX_PARTS.finditer(text):
-        if part[0].startswith("\\boxed"):
-            open_braces.append(part.end())
-        elif part[0] == "{":
-            open_braces.append(None)
-        elif part[0] == "}" and open_braces:
-            start = open_braces.pop()
-            if start is not None and (best is None or start > best[0]):
-                best = (start, part.start())
-    return None if best is None else text[best[0] : best[1]].strip()[: MAX_ANSWER_CHARS + 1]
 
 
 def _last_hashes(text: str) -> str | None:
@@ -208,7 +175,7 @@ def _last_number(text: str) -> str | None:
 
 def _plain(text: str) -> str:
     """Take LaTeX, Markdown and closing punctuation away from around a number."""
-    text = text.translate(_TRANSLATION)
+    text = text.translate(PLAIN_CHARACTERS)
     for latex, plain in _LATEX_REPLACEMENTS:
         text = text.replace(latex, plain)
     text = _LATEX_FRACTION.sub(r"\1/\2", _LATEX_TEXT.sub(r" \1", text))

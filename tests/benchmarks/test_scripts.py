@@ -16,10 +16,12 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 def measured(script: str, model: Path, data: Path, *options: str) -> str:
-    command = [sys.executable, str(SCRIPTS / script), f"--data={data}", f"--model={model}"]
-    done = subprocess.run(
-        [*command, *options], check=False, capture_output=True, text=True, timeout=240
-    )
+    return run(script, f"--data={data}", f"--model={model}", *options)
+
+
+def run(script: str, *options: str) -> str:
+    command = [sys.executable, str(SCRIPTS / script), *options]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
@@ -51,3 +53,16 @@ def test_tokens_are_counted(tiny_model: Path, tmp_path: Path) -> None:
         assert requests == 200
         assert one_by_one >= reused >= distinct > scored
         assert planned >= distinct
+
+
+def test_verifiers_are_measured(data_root: Path) -> None:
+    text = run("verifiers.py", f"--data={data_root}", "--limit=20", "--threads=2")
+    cells = [[cell.strip() for cell in re.split("[│|]", line)] for line in text.splitlines()]
+    lines = {row[1]: row[2:6] for row in cells if len(row) > 5}
+    for name in ("GSM8K", "MATH", "TriviaQA"):
+        verdicts, right, cpu_ms, rate = lines[name]
+        assert verdicts == "40"
+        assert float(right.strip("%")) >= 50
+        assert float(cpu_ms) >= 0
+        assert int(rate.replace(",", "")) > 0
+    assert lines["MATH, by value"][1] == "0.0%"

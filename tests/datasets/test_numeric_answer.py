@@ -8,13 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forget.completion import Completion
-from forget_datasets.numeric_answer import (
-    find_answer,
-    judge,
-    normalise,
-    parse_number,
-    visible_text,
-)
+from forget_datasets.numeric_answer import find_answer, judge, normalise, parse_number
 
 
 def finished(text: str) -> Completion:
@@ -257,12 +251,6 @@ def test_numbers_are_read_exactly(text: str, number: Fraction | None) -> None:
 def test_shortest_form(text: str, shortest: str) -> None:
     assert normalise(text) == shortest
     assert parse_number(shortest) == parse_number(text)
-
-
-def test_thoughts_are_not_visible() -> None:
-    assert visible_text("a<think>b</think>c<think>d</think>e") == "ace"
-    assert visible_text("a</think>b") == "b"
-    assert visible_text("a<think>b") == "a"
 
 
 ADVERSARIAL = [

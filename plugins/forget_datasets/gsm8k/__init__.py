@@ -49,7 +49,10 @@ class Gsm8k:
 
 
 def _example(row: Mapping[str, Any], row_id: str) -> Example:
-    """Turn a row into an example: calculator notes ``<<48/2=24>>`` go, the closing line stays."""
+    """Turn a row into an example: calculator notes ``<<48/2=24>>`` go, the closing line stays.
+
+    Its level is the number of lines before the closing one; the authors wrote a step on each.
+    """
     question, solution = row.get("question"), row.get("answer")
     if not isinstance(question, str) or not isinstance(solution, str):
         raise DataError(
@@ -64,11 +67,13 @@ def _example(row: Mapping[str, Any], row_id: str) -> Example:
             f"{solution[-40:]!r}. Get the data again from openai/gsm8k, or correct the row."
         )
     steps = _CALCULATOR_NOTE.sub("", reasoning).strip()
+    lines = sum(bool(line.strip()) for line in steps.splitlines())
     return Example(
         id=row_id,
         question=question.strip(),
         solution=f"{steps}\n#### {answer}".lstrip(),
         answer=answer,
+        level=f"{lines} step{'s' * (lines != 1)}",
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from forget.completion import Completion, without_thoughts
+from forget.completion import Completion
 from forget.dataset import Example
 from forget.training.trajectories.keeping import Judged, is_usable, keep, learned_text
 from training.trajectories.conftest import Graded, says, settings
@@ -93,12 +93,6 @@ THOUGHT = "<think>two and two</think>It is 4"
 def test_thoughts_are_stripped_or_kept(text: str, stripped: str, whole: str) -> None:
     assert learned_text(text, settings(thoughts="strip")) == stripped
     assert learned_text(text, settings(thoughts="keep")) == whole
-
-
-def test_without_thoughts_of_odd_texts() -> None:
-    assert without_thoughts("a<think>b</think>c<think>d</think>e") == "ace"
-    assert without_thoughts("<think>a<think>b</think>c") == "c"
-    assert without_thoughts("") == ""
 
 
 def test_nothing_but_thoughts_is_not_kept() -> None:
