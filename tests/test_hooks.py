@@ -126,6 +126,7 @@ def test_the_documented_method_prepares_and_trains(
         "3",
         dataset.prompt(question),
         "6",
+        "3",
     ]
     task = TrainTask(**common, data=tmp_path, output=tmp_path)
     method.train(task)

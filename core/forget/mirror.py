@@ -280,7 +280,7 @@ def hub_dataset(source: Source, split: str) -> Any:
         raise DataError(
             f"{source.hub} has no split {split!r}; it has {', '.join(sorted(source.splits))}."
         )
-    from datasets import concatenate_datasets, load_dataset
+    from datasets import load_dataset
 
     configs = source.config if isinstance(source.config, tuple) else (source.config,)
     name = source.splits[split]
@@ -291,6 +291,8 @@ def hub_dataset(source: Source, split: str) -> Any:
         ]
         if not isinstance(source.config, tuple):
             return parts[0]
+        from datasets import concatenate_datasets
+
         return concatenate_datasets(
             [
                 part.add_column("config", [config] * len(part))

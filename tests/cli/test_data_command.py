@@ -132,7 +132,7 @@ def test_json(out: Path, say: Any) -> None:
     rows = json.loads(text)["datasets"]
     assert [(row["format"], row["state"]) for row in rows] == [
         *[("source", "generated")] * 2,
-        *[("source", "hub")] * 2,
+        *[("source", "hub")] * 6,
         *[("SFT", "complete")] * 2,
         ("trajectories", "unfinished"),
     ]
@@ -294,7 +294,6 @@ def test_show_a_store(out: Path, say: Any) -> None:
         (["arithmetic", "--id", "train-9"], "no example named 'train-9'"),
         (["arithmetic", "--model", "smollm"], "no model named 'smollm'"),
         (["nowhere/at/all"], "Nor is there a folder nowhere/at/all"),
-        (["math"], "pending"),
         ([str(RUN)], "keeps the name alone: 'tiny'. Name the folder with --model"),
     ],
 )
@@ -376,7 +375,6 @@ def test_fetch_from_a_folder(tmp_path: Path, say: Any, monkeypatch: pytest.Monke
         (["gsm8k"], "--data DIR, or FORGET_DATA"),
         (["gsm8", "--data", "x"], "Did you mean 'gsm8k'"),
         (["core11", "--data", "x"], "'core10'"),
-        (["math", "--data", "x"], "pending"),
         (["gsm8k", "--data", "file"], "The data mirror file cannot be made"),
     ],
 )

@@ -215,7 +215,8 @@ def test_the_wheel_works_alone(environment: list[str], tmp_path: Path) -> None:
     for name in PROJECT["entry-points"]["forget"]:
         if name in ("core10", "mini"):
             continue
-        kind = "method" if name.endswith("-sft") else "dataset"
+        kinds = {"openai": "teacher", "transformers": "teacher", "vllm": "teacher"}
+        kind = "method" if name.endswith("-sft") else kinds.get(name, "dataset")
         assert lines[kind, name]["status"] == "installed"
         assert lines[kind, name]["provider"] == f"forget-llm {VERSION}"
     assert ("study", "demo") in lines
