@@ -123,7 +123,12 @@ title = "Packaged"
 summary = "its package is not there"
 family = "birds"
 license = "Terms of Birds"
-wheel = { package = "no_such_birds", file = "x.gguf", install = "pip install no-such-birds", terms = "https://example.org/birds" }
+
+[models.packaged.wheel]
+package = "no_such_birds"
+file = "x.gguf"
+install = "pip install no-such-birds"
+terms = "https://example.org/birds"
 
 [teachers.packaged]
 title = "Packaged"
@@ -239,8 +244,8 @@ def test_a_teacher_as_it_stands_has_no_settings(session: Session, student: Model
         ("big", {"workers": "0"}, SettingsError, "'workers' of teacher big must be at least 1"),
         ("big", {"model": "bigg"}, UnknownNameError, "no model named 'bigg'. Did you mean 'big'"),
         ("unfit", {}, RequestError, "package that writes impossibly is not installed"),
-        ("packaged", {}, PluginError, "under the Terms of Birds (https://example.org/birds). If you "
-                                      "accept them, install it: pip install no-such-birds"),
+        ("packaged", {}, PluginError, "under the Terms of Birds (https://example.org/birds). If "
+                                      "you accept them, install it: pip install no-such-birds"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_teacher(
