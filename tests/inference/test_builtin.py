@@ -273,6 +273,34 @@ def test_answers_do_not_depend_on_the_batches(llama: Path) -> None:
     check(answers(small, llama, requests), answers(large, llama, requests), 1e-4)
 
 
+def test_a_completions_stop_text_ends_it(llama: Path) -> None:
+    """As it ends a benchmark's text, with what was written up to it counted."""
+    prompts = [r.prompt for r in texts()[:7] if isinstance(r, Generate)]
+    whole = answers(BuiltinEngine(CPU), llama, [Complete(p, GREEDY) for p in prompts])
+    stop = stop_within([answer["text"] for answer in whole])
+    sampling = attrs.evolve(GREEDY, stops=(stop,))
+    found = answers(BuiltinEngine(CPU), llama, [Complete(p, sampling) for p in prompts])
+    assert any(stop in answer["text"] for answer in whole)
+    for one, before in zip(found, whole, strict=True):
+        if stop in before["text"]:
+            assert one["text"] == before["text"].partition(stop)[0]
+            assert one["finished"]
+            assert len(one["text"]) / 8 < one["tokens"] <= before["tokens"]
+        else:
+            assert one == before
+
+
+def test_seeds_do_not_part_what_is_written_together(llama: Path) -> None:
+    sampling = Sampling(max_new_tokens=8, temperature=1.0)
+    requests = [
+        Complete("What is 1 + 2?", attrs.evolve(sampling, seed=seed)) for seed in (3, 4, 3, 5)
+    ]
+    work = BuiltinEngine(CPU).prepare(requests, llama)
+    assert len(work.batches) == 1
+    first, other, again, _ = answers_of(BuiltinEngine(CPU).load(llama), work)
+    assert first == again != other
+
+
 def test_drawn_completions_do_not_depend_on_the_batches(llama: Path) -> None:
     sampling = Sampling(max_new_tokens=12, temperature=0.8, top_p=0.9, seed=3)
     requests = [Complete(f"What is {i}?" + " step" * (i % 3), sampling) for i in range(8)]

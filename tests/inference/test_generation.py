@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from forget.completion import Completion, Sampling
 from forget.errors import ModelError, WorkError
-from forget.inference.generation import complete
+from forget.inference.generation import complete, stop_ids, stop_ids_of
 from forget.inference.loading import Loaded, load_model
 from forget.inference.machine import Machine
 
@@ -237,3 +239,45 @@ def test_drawing_ignores_what_the_model_asks_for(loaded: Loaded) -> None:
     loaded.model.generation_config.top_p = 1e-6
     loaded.model.generation_config.repetition_penalty = 3.0
     assert complete(loaded, PROMPTS, sampling) == before
+
+
+# --- seeds and stop texts
+
+
+def test_seeds_of_their_own(loaded: Loaded) -> None:
+    """What is drawn for a prompt does not depend on what is written beside it."""
+    sampling = Sampling(max_new_tokens=NEW, temperature=1.0)
+    seeds = [3, 4, 5, 6]
+    together = complete(loaded, PROMPTS, sampling, seeds)
+    for prompt, seed, expected in zip(PROMPTS, seeds, together, strict=True):
+        assert complete(loaded, [prompt], sampling, [seed]) == [expected]
+    same = complete(loaded, PROMPTS[:1] * 3, sampling, [3, 9, 3])
+    assert same[0] == same[2] == together[0] != same[1]
+
+
+def test_a_stop_text_ends_a_text(loaded: Loaded) -> None:
+    loaded.model.generation_config.eos_token_id = loaded.tokenizer.eos_token_id = None
+    whole = complete(loaded, PROMPTS, GREEDY)
+    tokens = [greedy_tokens(loaded, prompt) for prompt in PROMPTS]
+    pairs = [text[n : n + 2] for text in (c.text for c in whole) for n in range(2, len(text) - 1)]
+    stop = next(pair for pair in pairs if pair.isascii())
+    found = complete(loaded, PROMPTS, attrs.evolve(GREEDY, stops=(stop, "never")))
+    assert any(stop in completion.text for completion in whole)
+    for one, before, written in zip(found, whole, tokens, strict=True):
+        ends = [n for n in range(1, NEW + 1) if stop in loaded.tokenizer.decode(written[:n])]
+        expected = Completion(
+            text=before.text.partition(stop)[0],
+            finished=bool(ends),
+            tokens=ends[0] if ends else before.tokens,
+        )
+        assert one == expected
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_ends_are_known_without_the_model(lively_model: Path, tmp_path: Path, listed: bool) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(lively_model, folder)
+    if not listed:
+        (folder / "generation_config.json").unlink()
+    fresh = load_model(folder, CPU)
+    assert stop_ids_of(folder, fresh.tokenizer) == stop_ids(fresh)

@@ -59,6 +59,9 @@ GREEDY: list[Request] = [
         Complete(PROMPT.format("What is the capital of France?"), Sampling(max_new_tokens=length))
         for length in (3, 12)
     ),
+    Complete(
+        PROMPT.format("What is the capital of France?"), Sampling(max_new_tokens=12, stops=(" of",))
+    ),
 ]
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from forget.completion import Sampling
 from forget.errors import WorkError
 from forget.inference.engine import Complete, Generate
-from forget.inference.writing import Writing, as_writing, cut_at_stops
+from forget.inference.writing import Writing, as_answer, as_writing, cut_at_stops
+from tiny_models import make_tokenizer
 
 OPTIONS: list[dict[str, Any]] = [
     {},
@@ -69,6 +70,34 @@ def test_a_completion_is_asked_for_as_it_stands() -> None:
     assert as_writing(Complete("<|im_start|>user", sampling)) == Writing(
         prompt="<|im_start|>user", special=False, sampling=sampling, stops=(), cut=False
     )
+
+
+def test_a_completions_stops_are_taken() -> None:
+    sampling = Sampling(max_new_tokens=7, stops=("\n", "", "Q:"))
+    assert as_writing(Complete("a", sampling)).stops == ("\n", "Q:")
+
+
+@pytest.mark.parametrize(
+    ("text", "finished", "expected", "counted"),
+    [
+        ("7 and more", True, "7 and more", 1),  # an end token ended it, which is counted
+        ("7 and more", False, "7 and more", 0),
+        ("7\nQuestion:", True, "7", 0),  # the stop text did, all of whose tokens are there
+        ("7\nQuestion: w", True, "7", 0),
+        ("7<|im_end|>", True, "7", 0),  # a stop text that is a special token
+        ("<|im_start|>7", True, "7", 1),
+    ],
+)
+def test_answers_to_completions(text: str, finished: bool, expected: str, counted: int) -> None:
+    tokenizer = make_tokenizer()
+    tokens = tokenizer(text)["input_ids"]
+    sampling = Sampling(max_new_tokens=9, stops=("\nQuestion:", "<|im_end|>"))
+    writing = as_writing(Complete("a", sampling))
+    assert as_answer(tokenizer, writing, tokens, finished=finished) == {
+        "text": expected,
+        "finished": finished,
+        "tokens": len(tokens) + counted,
+    }
 
 
 @pytest.mark.parametrize("name", ["num_beams", "repetition_penalty", "max_length"])

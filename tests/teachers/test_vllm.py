@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,9 +43,13 @@ def teacher(folder: Path | None, device: str = "cpu", **settings: Any) -> Teache
 
 
 def children() -> set[int]:
-    """Return this process's descendants but for the tracker that Python itself keeps."""
-    found = psutil.Process().children(recursive=True)
-    return {p.pid for p in found if "resource_tracker" not in " ".join(p.cmdline())}
+    """Return this process's living descendants but for the tracker that Python itself keeps."""
+    found = set()
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # a zombie too
+            if "resource_tracker" not in " ".join(process.cmdline()):
+                found.add(process.pid)
+    return found
 
 
 # --- the kind
