@@ -18,7 +18,7 @@ import pytest
 from forget.completion import Sampling
 from forget.errors import RequestError, WorkError
 from forget.inference import vllm_process
-from forget.inference.vllm_process import VllmProcess
+from forget.inference.vllm_process import VllmProcess, device_options
 from forget.settings import identity
 from forget.teacher import Teacher, TeacherKind, TeacherPrompt
 from forget_teachers.transformers import TransformersKind, TransformersSettings
@@ -283,7 +283,7 @@ def running(smollm2: Path) -> Iterator[Any]:
         dtype="float32",
         max_model_len=256,
         kv_cache_memory_bytes=int(KEYS_GB * 1e9),
-        enforce_eager=True,
+        **device_options("cpu", 256),
     )
     process.close()
 
@@ -311,6 +311,12 @@ class TestWriting:
         first, other, again = texts(teacher(smollm2).generate(same, DRAWN))
         assert first == again != other
         assert texts(teacher(smollm2).generate(same[1:2], DRAWN)) == [other]
+
+    def test_more_prompts_than_are_read_together(self, smollm2: Path) -> None:
+        """A prompt read in two parts would end vLLM's processes, if its text is drawn."""
+        asked = [prompt(f"{n}: " + "word " * 150, seed=n) for n in range(40)]
+        found = texts(teacher(smollm2).generate(asked, attrs.evolve(DRAWN, max_new_tokens=4)))
+        assert len(found) == 40
 
     def test_short_ones_arrive_before_long_ones_are_done(self, smollm2: Path) -> None:
         asked = [prompt("Write a long story."), prompt("What is the capital of France?")]
