@@ -82,7 +82,7 @@ def _teacher_steps(run: Run, session: Session) -> list[Step]:
         session.workspace.trajectories,
         dataset.name,
         run.teacher.name,
-        teacher=run.teacher.identity(recompute=False),
+        teacher=run.teacher.identity(session.machine, recompute=False),
         sampling=run.settings.sampling_identity(dataset.max_new_tokens),
     )
     here = len(read_contents(store.folder).completions)

@@ -102,7 +102,7 @@ def _prepare(run: Run, session: Session, model: Path, progress: Progress) -> Non
             seed=run.seed,
             output=run.folder.data,
             teacher=teacher.open(session) if teacher else None,
-            teacher_identity=teacher.identity() if teacher else {},
+            teacher_identity=teacher.identity(session.machine) if teacher else {},
             trajectories=session.workspace.trajectories,
             progress=progress,
         )

@@ -44,12 +44,15 @@ class TeacherOutput(NamedTuple):
     Attributes:
         prompt: Index into the prompts that were given.
         completion: What the teacher wrote; None if it could not be had.
-        problem: Why it could not be had, in a few words; the prompt is asked again by a re-run.
+        problem: Why it could not be had, in a few words.
+        final: The problem lies in the prompt (it is too long, say): the others are learned from
+            without it. Otherwise the work stops in the end, and a re-run asks it again.
     """
 
     prompt: int
     completion: Completion | None
     problem: str = ""
+    final: bool = False
 
 
 @runtime_checkable

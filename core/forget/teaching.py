@@ -9,6 +9,7 @@ import attrs
 
 from forget.catalogue import TeacherEntry
 from forget.errors import PluginError, RequestError, SettingsError
+from forget.inference.machine import Machine
 from forget.inference.models import ModelReference, find_model, missing_package, obtain_model
 from forget.method import Method
 from forget.plugins import Provided
@@ -63,15 +64,19 @@ class TeacherChoice:
             return self
         return attrs.evolve(self, model=obtain_model(self.model, progress))
 
-    def identity(self, *, recompute: bool = True) -> dict[str, Any]:
-        """Return `frozen` and the digest of the weights: all that decides what it writes.
+    def identity(self, machine: Machine, *, recompute: bool = True) -> dict[str, Any]:
+        """Return `frozen`, the digest of the weights and their number format.
+
+        That is all that decides what it writes.
 
         Args:
+            machine: What it runs on.
             recompute: Read the weights through; else what their manifest says is believed.
         """
         found = self.frozen()
         if self.model is not None:
             found["model_digest"] = self.model.digest(recompute=recompute)
+            found["dtype"] = machine.dtype
         return found
 
     def open(self, session: Session) -> Teacher:

@@ -101,9 +101,9 @@ def ask(
             tokens = encode_writing(tokenizer, as_writing(request), window)
         except TemplateError as error:
             problem = f"The model's chat template refuses the messages: {error}"
-            refused.append(TeacherOutput(index, None, problem))
+            refused.append(TeacherOutput(index, None, problem, final=True))
         except WorkError as error:
-            refused.append(TeacherOutput(index, None, str(error)))
+            refused.append(TeacherOutput(index, None, str(error), final=True))
         else:
             asked.append(Asked(index, request, tokens, worked))
     return asked, refused

@@ -84,7 +84,7 @@ class OpenaiTeacher(SetTeacher):
         with closing(results):  # type: ignore[type-var]
             for index, result in results:
                 if isinstance(result, Failure):
-                    yield TeacherOutput(index, None, result.problem)
+                    yield TeacherOutput(index, None, result.problem, result.of_the_prompt)
                 else:
                     yield TeacherOutput(index, result)
                 hope.note(result)

@@ -116,7 +116,8 @@ def _fill(
         except Exception as error:
             if not _of_the_request(error):
                 raise
-            refused.append(TeacherOutput(item.index, None, f"vLLM refuses it: {_short(error)}"))
+            problem = f"vLLM refuses it: {_short(error)}"
+            refused.append(TeacherOutput(item.index, None, problem, final=True))
         else:
             under_way[str(item.index)] = item
     return refused

@@ -135,6 +135,30 @@ def test_completions_that_could_not_be_had_are_named_and_asked_again(teach: Make
     assert len(rest.asked) == 3
 
 
+def test_prompts_that_can_have_no_completion_do_not_hold_the_others_up(teach: Make) -> None:
+    def refuses(index: int, prompt: TeacherPrompt) -> TeacherOutput | Completion:
+        if number(prompt) == 4:
+            return TeacherOutput(index, None, "too long", final=True)
+        return even_are_right(index, prompt)
+
+    task = teach(Scripted(refuses))
+    write_trajectories(task)
+    found = trajectories(task)
+    assert (found["refused"], found["completions"]) == ({"too long": 2}, 22)
+    assert (found["questions"], found["kept_questions"]) == (12, 5)
+    # They are not taken for answered: who asks again may have another answer.
+    rest = Scripted(even_are_right)
+    write_trajectories(teach(rest, output="other/data"))
+    assert [number(p) for p in rest.asked] == [4, 4]
+
+
+def test_no_prompt_can_have_a_completion(teach: Make) -> None:
+    with pytest.raises(DataError, match=r"of 0 completions 0 are correct.*too long \(24\)"):
+        write_trajectories(
+            teach(Scripted(lambda i, p: TeacherOutput(i, None, "too long", final=True)))
+        )
+
+
 def test_a_teacher_that_stops_early(teach: Make) -> None:
     class Lazy(Scripted):
         def generate(self, prompts: Any, sampling: Any) -> Any:

@@ -70,9 +70,15 @@ def test_levels_are_in_the_order_of_their_numbers() -> None:
 
 
 def test_in_words() -> None:
-    found = {**counts(QUESTIONS, judged_by_question(), {"train-0": 1}), "too_long_questions": 0}
+    found = {
+        **counts(QUESTIONS, judged_by_question(), {"train-0": 1}),
+        "too_long_questions": 0,
+        "refused": {},
+    }
     first, second = in_words(found)
     assert first.startswith("kept 1 of 4 questions (25.0 %); of 8 completions 37.5 % are correct")
     assert "12.5 % were cut" in first
     assert second == "correct by difficulty: 1 steps 50.0 %, 2 steps 25.0 %"
     assert in_words({**found, "too_long_questions": 2})[1].startswith("2 questions have only")
+    refused = in_words({**found, "refused": {"too long": 3}})[1]
+    assert refused == "prompts that can have no completion: too long (3)"

@@ -75,7 +75,8 @@ def write_trajectories(task: PrepareTask) -> None:
         about=about,
     )
     with exclusive(store.folder / ".lock"):
-        judged = obtain(order, store, task.progress)
+        obtained, refused = obtain(order, store, task.progress)
+    judged = {example.id: obtained.get(example.id, []) for example in questions}
     keeper = _Keeper(task)
     kept = keeper.choose(questions, judged)
     found = {
@@ -84,6 +85,7 @@ def write_trajectories(task: PrepareTask) -> None:
         "sampling": sampling,
         "samples": settings.samples,
         "unanswered": unanswered,
+        "refused": refused,
         **counts(questions, judged, {key: len(value) for key, value in kept.items()}),
         "too_long_questions": sum(not kept[example_id] for example_id in keeper.too_long),
     }
@@ -139,11 +141,13 @@ def _nothing_kept(task: PrepareTask, found: Mapping[str, Any]) -> str:
     wrong = found["wrong"]
     settings: TrajectorySettings = task.settings
     assert task.teacher is not None
+    reasons = ", ".join(f"{reason} ({count:,})" for reason, count in found["refused"].items())
+    refused = f"; prompts that can have no completion: {reasons}" if reasons else ""
     return (
         f"Nothing that the teacher {task.teacher.name!r} wrote for {task.dataset.name!r} can be "
         f"learned from: of {found['completions']:,} completions {found['correct']:,} are correct, "
         f"{wrong['cut']:,} were cut at their length limit, {wrong['no answer']:,} give no answer "
         f"and {wrong['another answer']:,} a wrong one (min_correct={settings.min_correct}, "
-        f"max_length={settings.max_length}). Raise --set max_new_tokens=N, --set samples=N or "
-        "--set shots=N, or choose another teacher. The completions are kept."
+        f"max_length={settings.max_length}){refused}. Raise --set max_new_tokens=N, --set samples=N "
+        "or --set shots=N, or choose another teacher. The completions are kept."
     )

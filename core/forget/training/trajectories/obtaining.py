@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import attrs
 
@@ -18,7 +20,7 @@ from forget.training.trajectories.asking import Ask
 from forget.training.trajectories.keeping import Judged, is_usable
 from forget.training.trajectories.store import About, CompletionStore, Stored
 
-__all__ = ["Order", "obtain"]
+__all__ = ["Obtained", "Order", "obtain"]
 
 _NOTE_EVERY_S = 60.0
 """How often is said how far a long generation is: a log has no bar."""
@@ -45,7 +47,20 @@ class Order:
     about: About
 
 
-def obtain(order: Order, store: CompletionStore, progress: Progress) -> dict[str, list[Judged]]:
+class Obtained(NamedTuple):
+    """What a teacher wrote.
+
+    Attributes:
+        judged: The completions of each question with their verdicts, by its id; no entry if there
+            is none.
+        refused: Why prompts can have no completion, and how many.
+    """
+
+    judged: dict[str, list[Judged]]
+    refused: dict[str, int]
+
+
+def obtain(order: Order, store: CompletionStore, progress: Progress) -> Obtained:
     """Return the completions of every question with their verdicts, asking for those not there.
 
     Verdicts are made anew each time, so that a verifier that was mended mends the data.
@@ -60,14 +75,15 @@ def obtain(order: Order, store: CompletionStore, progress: Progress) -> dict[str
         if ask.key in have:
             tally.take(ask, have[ask.key])
     missing = [ask for ask in order.asks if ask.key not in have]
+    refused: dict[str, int] = {}
     if missing:
         store.describe(order.about)
         if have:
             progress.note(
                 f"continuing: {tally.taken:,} of {len(order.asks):,} completions are here"
             )
-        _ask(order, missing, store, tally, progress)
-    return tally.judged
+        refused = _ask(order, missing, store, tally, progress)
+    return Obtained(tally.judged, refused)
 
 
 class _Tally:
@@ -95,21 +111,22 @@ def _ask(
     store: CompletionStore,
     tally: _Tally,
     progress: Progress,
-) -> None:
-    """Ask for what is missing and keep each completion before the next is waited for."""
+) -> dict[str, int]:
+    """Ask for what is missing, keep each completion before the next; return what was refused."""
     teacher = order.teacher
     answered: set[int] = set()
-    problems: dict[str, int] = {}
+    problems: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
     outputs = teacher.generate([ask.prompt for ask in missing], order.sampling)
     bar = progress.task(f"asking {teacher.title}", len(missing))
     with bar as advance, _closing(outputs):
         pace = _Pace(len(missing), tally, advance, progress)
-        for index, completion, problem in outputs:
+        for index, completion, problem, final in outputs:
             if index not in range(len(missing)) or index in answered:
                 raise WorkError(_miscounted(teacher.name, index, len(missing)))
             answered.add(index)
             if completion is None:
-                problems[problem] = problems.get(problem, 0) + 1
+                (refused if final else problems)[problem] += 1
             else:
                 ask = missing[index]
                 whole = _whole_characters(completion)
@@ -121,6 +138,7 @@ def _ask(
         problems["no output for the prompt"] = lost
     if problems:
         raise WorkError(_incomplete(teacher.name, len(missing), problems))
+    return dict(refused)
 
 
 @contextmanager
@@ -172,12 +190,10 @@ def _miscounted(teacher: str, index: int, total: int) -> str:
     )
 
 
-def _incomplete(teacher: str, total: int, problems: Mapping[str, int]) -> str:
-    reasons = ", ".join(
-        f"{reason} ({count:,})" for reason, count in sorted(problems.items(), key=lambda x: -x[1])
-    )
+def _incomplete(teacher: str, total: int, problems: Counter[str]) -> str:
+    reasons = ", ".join(f"{reason} ({count:,})" for reason, count in problems.most_common(5))
     return (
-        f"{sum(problems.values()):,} of {total:,} completions of the teacher {teacher!r} could not "
+        f"{problems.total():,} of {total:,} completions of the teacher {teacher!r} could not "
         f"be had: {reasons}. What arrived is kept; run the same command again to ask for the "
         "missing ones alone."
     )

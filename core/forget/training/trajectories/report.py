@@ -49,6 +49,9 @@ def in_words(found: Mapping[str, Any]) -> list[str]:
         f"cut; length {tokens['median']:.0f} tokens in the middle, {tokens['p95']:.0f} at the 95th "
         f"percentile, {tokens['max']} at most"
     ]
+    if found["refused"]:
+        reasons = ", ".join(f"{reason} ({count:,})" for reason, count in found["refused"].items())
+        lines.append(f"prompts that can have no completion: {reasons}")
     if found["too_long_questions"]:
         lines.append(
             f"{found['too_long_questions']:,} questions have only answers that are longer than "
