@@ -70,11 +70,8 @@ def test_levels_are_in_the_order_of_their_numbers() -> None:
 
 
 def test_in_words() -> None:
-    found = {
-        **counts(QUESTIONS, judged_by_question(), {"train-0": 1}),
-        "too_long_questions": 0,
-        "refused": {},
-    }
+    more = {"too_long_questions": 0, "refused": {}}
+    found = {**counts(QUESTIONS, judged_by_question(), {"train-0": 1}), **more}
     first, second = in_words(found)
     assert first.startswith("kept 1 of 4 questions (25.0 %); of 8 completions 37.5 % are correct")
     assert "12.5 % were cut" in first
