@@ -417,3 +417,29 @@ def test_a_program_that_ends_meanwhile_is_not_kept(smollm2: Path, tmp_path: Path
             os.killpg(program.pid, signal.SIGKILL)
     assert program.returncode == 7, log[-2000:]
     assert written.split()[-1] in ("True", "False")
+
+
+@needs_vllm
+@pytest.mark.slow
+def test_a_program_that_is_killed_takes_vllm_with_it(smollm2: Path, tmp_path: Path) -> None:
+    """Or its continuation would not have the memory."""
+    code = LEFT_OPEN.replace("raise SystemExit(7)", "sys.stdout.flush(); input()")
+    (tmp_path / "program.py").write_text(code)
+    command = [sys.executable, str(tmp_path / "program.py"), str(smollm2)]
+    program = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        assert program.stdout is not None
+        while (line := program.stdout.readline().strip()) not in ("True", "False"):
+            assert line or program.poll() is None
+        family = psutil.Process(program.pid).children(recursive=True)
+        assert any(member.memory_info().rss > 300e6 for member in family)
+        program.kill()
+        _, alive = psutil.wait_procs(family, timeout=60)
+        assert not alive
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGKILL)
+        program.communicate()

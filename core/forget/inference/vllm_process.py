@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-import multiprocessing
 import os
 import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from forget.errors import RequestError
+from forget.inference.guardian import Guardian
 from forget.inference.writing import Prompt, as_answer
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class VllmProcess:
     def __init__(self) -> None:
         self.llm: Any = None
         self._family: list[Any] = []
+        self._guardian: Guardian | None = None
 
     def start(self, **options: Any) -> Any:
         """Start vLLM and return its ``LLM``.
@@ -100,11 +101,11 @@ class VllmProcess:
             os.environ.setdefault(name, value)
         from vllm import LLM
 
-        before = {process.pid for process in multiprocessing.active_children()}
+        self._guardian = Guardian()
         atexit.register(self.close)  # before Python waits for its child processes, which do not end
         # No settings of generation but those that a request has.
-        self.llm = LLM(generation_config="vllm", seed=0, **options)
-        started = {process.pid for process in multiprocessing.active_children()} - before
+        with self._guardian.of_what_starts() as started:
+            self.llm = LLM(generation_config="vllm", seed=0, **options)
         self._family = [member for pid in started for member in _with_descendants(pid)]
         return self.llm
 
@@ -113,7 +114,9 @@ class VllmProcess:
         if self.llm is not None:
             self.llm.llm_engine.engine_core.shutdown(timeout=_GRACE_S)
         _see_off(self._family)
-        self.llm, self._family = None, []
+        if self._guardian is not None:
+            self._guardian.close()
+        self.llm, self._family, self._guardian = None, [], None
         atexit.unregister(self.close)
 
 

@@ -148,6 +148,6 @@ def _nothing_kept(task: PrepareTask, found: Mapping[str, Any]) -> str:
         f"learned from: of {found['completions']:,} completions {found['correct']:,} are correct, "
         f"{wrong['cut']:,} were cut at their length limit, {wrong['no answer']:,} give no answer "
         f"and {wrong['another answer']:,} a wrong one (min_correct={settings.min_correct}, "
-        f"max_length={settings.max_length}){refused}. Raise --set max_new_tokens=N, --set samples=N "
-        "or --set shots=N, or choose another teacher. The completions are kept."
+        f"max_length={settings.max_length}){refused}. Raise --set max_new_tokens=N, "
+        "--set samples=N or --set shots=N, or choose another teacher. The completions are kept."
     )
