@@ -116,6 +116,6 @@ def read_restriction(folder: Path, dataset: str) -> Restriction:
     rows = read_examples(data)
     return Restriction(
         source=folder,
-        method=data.absolute().parent.parent.name,
+        method=data.resolve().parent.parent.name,
         questions=frozenset(row.question for row in rows),
     )

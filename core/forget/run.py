@@ -18,11 +18,12 @@ from forget.method import Method, PrepareTask, TrainTask
 from forget.plan import Run
 from forget.progress import Progress
 from forget.provenance import provenance
-from forget.restriction import Restricted
+from forget.restriction import Restricted, Restriction
 from forget.session import Session
 from forget.store import runfile
 from forget.store.layout import checkpoint_name
 from forget.store.lock import exclusive
+from forget.store.manifest import verify
 
 __all__ = ["carry_out", "check_frozen", "preflight"]
 
@@ -40,13 +41,15 @@ def carry_out(run: Run, session: Session, progress: Progress) -> SweepRecord:
 
 def _carry_out(run: Run, session: Session, progress: Progress) -> SweepRecord:
     run = attrs.evolve(run, model=obtain_model(run.model, progress))
-    if run.teacher is not None:
+    if run.teacher is not None and verify(run.folder.data) is None:
         run = attrs.evolve(run, teacher=run.teacher.obtain(progress))
     base = run.model.folder
     assert base is not None
     with progress.task("checking the model's files", None):
         digest = run.model.digest()
     frozen = {**run.frozen(), "model_digest": digest}
+    if not _begun(run):
+        run.folder.runfile.unlink(missing_ok=True)
     runfile.freeze(run.folder.runfile, frozen, provenance(run, session))
     sweep = session.sweep(run.exams, base)
     _prepare(run, session, base, progress)
@@ -80,7 +83,7 @@ def check_frozen(run: Run) -> None:
     Raises:
         FrozenRunError: The difference is in the message.
     """
-    if not run.folder.runfile.exists():
+    if not run.folder.runfile.exists() or not _begun(run):
         return
     frozen = runfile.read(run.folder.runfile).get("settings", {})
     wanted = run.frozen()
@@ -90,9 +93,19 @@ def check_frozen(run: Run) -> None:
     runfile.freeze(run.folder.runfile, wanted, {})
 
 
+def _begun(run: Run) -> bool:
+    """Say whether a run is what its `run.toml` says, and may not become another.
+
+    One whose teacher wrote nothing to learn from has made nothing yet, and its settings are what
+    must be changed; the completions are in a store of their own.
+    """
+    return run.teacher is None or run.folder.data.exists() or bool(run.folder.steps())
+
+
 def _prepare(run: Run, session: Session, model: Path, progress: Progress) -> None:
     method: Method = run.method.record
-    teacher = run.teacher
+    # A teacher that has done its work is not needed any more, on this machine or at all.
+    teacher = run.teacher if verify(run.folder.data) is None else None
     method.prepare(
         PrepareTask(
             dataset=_training_dataset(run),
@@ -107,6 +120,22 @@ def _prepare(run: Run, session: Session, model: Path, progress: Progress) -> Non
             progress=progress,
         )
     )
+    if run.restriction is not None:
+        _note_left_out(run, run.restriction, progress)
+
+
+def _note_left_out(run: Run, restriction: Restriction, progress: Progress) -> None:
+    """Say it if a run trains on fewer questions than it was to, or it would not be comparable."""
+    from forget.training.examples import read_examples
+
+    asked = len(restriction.questions)
+    used = len({row.question for row in read_examples(run.folder.data)} & restriction.questions)
+    if used < asked:
+        progress.note(
+            f"{asked - used:,} of the {asked:,} questions of {restriction.source} are left out for "
+            "their length, or by max_train_examples, so that this run is on other questions than "
+            "that one. Raise max_length to have them."
+        )
 
 
 def _training_dataset(run: Run) -> Dataset:

@@ -76,7 +76,8 @@ class TeacherChoice:
         found = self.frozen()
         if self.model is not None:
             found["model_digest"] = self.model.digest(recompute=recompute)
-            found["dtype"] = machine.dtype
+            chosen = found["settings"].pop("dtype", "auto")  # of kinds that have it
+            found["dtype"] = machine.dtype if chosen == "auto" else chosen
         return found
 
     def open(self, session: Session) -> Teacher:

@@ -491,7 +491,9 @@ def test_long_odd_texts_are_judged(unit: str) -> None:
 def test_a_pathological_answer_costs_its_limit_and_the_next_verdict_is_right(answer: str) -> None:
     found = verdict("2", f"\\boxed{{{answer}}}")
     assert not found.correct
-    assert f"more than {CPU_LIMIT_S} s" in found.reason
+    # How deep brackets may go before reading them fails is up to the stack.
+    reasons = (f"more than {CPU_LIMIT_S} s", "not an expression that can be read")
+    assert any(reason in found.reason for reason in reasons[: 1 + answer.startswith("((((")])
     assert verdict("2", "\\boxed{\\sqrt{4}}").correct
 
 

@@ -485,13 +485,25 @@ def test_a_server_that_fails_later(server: Scripted, make: Callable[..., Teacher
     assert "HTTP 502: gone" in message
 
 
-def test_every_prompt_refused_is_the_requests_fault(
+def test_refused_prompts_say_nothing_of_the_server(
     server: Scripted, make: Callable[..., Teacher]
 ) -> None:
-    server.answer = lambda asked: asked.send_json({"error": {"message": "seed?"}}, 400)
-    outputs, message = given_up(make())
-    assert len(outputs) == implementation._GIVE_UP
-    assert "HTTP 400: seed?" in message
+    """However many: a re-run asks for nothing else when all others are there."""
+    server.answer = lambda asked: asked.send_json({"error": {"message": "too long"}}, 400)
+    outputs = ask(make(), 30)
+    assert {(o.problem, o.final) for o in outputs} == {("HTTP 400: too long", True)}
+    assert len(outputs) == 30 > implementation._GIVE_UP
+
+
+def test_a_fault_that_passes_is_asked_again(server: Scripted, make: Callable[..., Teacher]) -> None:
+    """Gateways report an error of the server behind them with status 200."""
+    error = {"error": {"code": 429, "message": "overloaded"}}
+    server.answer = lambda asked: asked.send_json(
+        error if asked.question == "number 0" else reply("Paris")
+    )
+    output, *others = ask(make(), 3)
+    assert all(other.completion for other in others)
+    assert (output.problem, output.final) == ("the reply has no choices: overloaded", False)
 
 
 # --- the key

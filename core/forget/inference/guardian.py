@@ -19,7 +19,7 @@ import psutil
 
 __all__ = ["Guardian"]
 
-_LOOK_EVERY_S = 0.1
+_LOOK_EVERY_S = 0.01
 
 
 class Guardian:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -100,7 +101,7 @@ def _key(name: str, where: Audited) -> str:
     if name in where.datasets or name in where.benchmarks:
         return name
     for path in (Path(name), where.out / name):
-        if path.exists():
+        if os.path.exists(path):  # noqa: PTH110 - Path.exists() raises for a name that is too long
             return str(path.resolve())
     return name
 
@@ -116,8 +117,9 @@ def _steps(where: Audited) -> Iterator[_Step]:
                     check = _bound(_source, name, dataset, split, path, expected, where)
                     yield {name, *_above(path)}, check
         for name, benchmark in where.benchmarks.items():
-            if any(file.mirror for file in benchmark.tasks):
-                yield {name}, _bound(_benchmark, benchmark, where.mirror)
+            files = [root / path for file in benchmark.tasks for path in file.mirror.values()]
+            if files:
+                yield {name, *_above(files[0])}, _bound(_benchmark, benchmark, where.mirror)
     for folder in data_folders(where.out):
         yield {folder.parents[2].name, *_above(folder)}, _bound(_prepared, folder, where.out)
     for folder in store_folders(where.out):
@@ -146,8 +148,8 @@ def _source(
         rows = check_parquet(path, label)
         if expected is not None and rows != expected:
             problem = f"{rows:,} rows, but {expected:,} are published"
-        elif split in ("train", "test"):
-            dataset.load(split, where.mirror)  # its own checks of every row
+        else:  # its own checks of every row; a split of another name is what is held out
+            dataset.load("train" if split == "train" else "test", where.mirror)
     except DataError as error:
         problem = _short(error)
     except Exception as error:  # a plugin's code, on rows that are not what it expects

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -96,7 +97,7 @@ def find_folder(what: str, out: Path) -> Path | None:
         DataError: The folder is there, but holds no data.
     """
     for folder in (Path(what), out / what):
-        if not folder.exists():
+        if not os.path.exists(folder):  # noqa: PTH110 - Path.exists() raises for too long a name
             continue
         if folder.is_file():
             folder = folder.parent  # noqa: PLW2901 - a file of the data stands for its folder

@@ -68,7 +68,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     try:
         plain = json.loads((folder / MANIFEST).read_text())
         files = {name: (f["bytes"], f["sha256"]) for name, f in plain["files"].items()}
-        manifest = Manifest(kind=plain["kind"], details=plain["details"], files=files)
+        manifest = Manifest(kind=plain["kind"], details=dict(plain["details"]), files=files)
         sizes_hold = all((folder / n).stat().st_size == size for n, (size, _) in files.items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -97,7 +97,7 @@ def fault(folder: Path, *, digests: bool) -> str | None:
     try:
         plain = json.loads((folder / MANIFEST).read_text())
         dict(plain["details"])
-        files = {str(name): (f["bytes"], f["sha256"]) for name, f in plain["files"].items()}
+        files = {str(name): (int(f["bytes"]), f["sha256"]) for name, f in plain["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return f"{MANIFEST} is not a manifest: it was cut or edited"
     found = (

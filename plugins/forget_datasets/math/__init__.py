@@ -42,6 +42,7 @@ class Math:
             "precalculus",
         ),
         mirror="math",
+        rows={"train": 7500, "test": 5000},
     )
 
     def load(self, split: str, data: DataAccess) -> Sequence[Example]:

@@ -13,7 +13,16 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class BadReply(Exception):
-    """A reply that holds no usable completion; the text says why."""
+    """A reply that holds no usable completion; the text says why.
+
+    Attributes:
+        of_the_prompt: Asked again, the server would say the same; otherwise it may have a fault
+            that passes, which gateways report with status 200 too.
+    """
+
+    def __init__(self, reason: str, *, of_the_prompt: bool = False) -> None:
+        super().__init__(reason)
+        self.of_the_prompt = of_the_prompt
 
 
 def read_reply(body: bytes, *, chat: bool) -> Completion:
@@ -28,11 +37,14 @@ def read_reply(body: bytes, *, chat: bool) -> Completion:
     reply = _read_json(body)
     choices = reply.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise BadReply("the reply has no choices")
+        raise BadReply(f"the reply has no choices{_error_of(reply)}")
     choice = choices[0]
     reason = choice.get("finish_reason")
     if reason not in ("stop", "length"):
-        raise BadReply(f"the reply ended for another reason than its end or length: {reason!r:.40}")
+        raise BadReply(
+            f"the reply ended for another reason than its end or length: {reason!r:.40}",
+            of_the_prompt=reason == "content_filter",
+        )
     text = _text(choice, chat=chat)
     if text is None and reason == "length":
         text = ""  # all of it went into thinking, which some servers keep apart
@@ -43,6 +55,13 @@ def read_reply(body: bytes, *, chat: bool) -> Completion:
         finished=reason == "stop",
         tokens=_tokens(reply) if len(choices) == 1 else 0,  # those of all choices together
     )
+
+
+def _error_of(reply: dict[str, Any]) -> str:
+    """Return what a gateway says of an error behind it, if it does."""
+    error = reply.get("error")
+    message = error.get("message") if isinstance(error, dict) else error
+    return f": {message[:100]}" if isinstance(message, str) else ""
 
 
 def _read_json(body: bytes) -> dict[str, Any]:
@@ -70,11 +89,16 @@ def _clean(text: str, *, cut: bool) -> str:
     if cut:
         text = text.rstrip(_REPLACEMENT)  # the length may fall within a character
     if _REPLACEMENT in text:
-        raise BadReply("the reply's text holds U+FFFD, which stands for bytes that are no text")
+        raise BadReply(
+            "the reply's text holds U+FFFD, which stands for bytes that are no text",
+            of_the_prompt=True,
+        )
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise BadReply("the reply's text holds half of a character (a lone surrogate)") from None
+        raise BadReply(
+            "the reply's text holds half of a character (a lone surrogate)", of_the_prompt=True
+        ) from None
     return text
 
 

@@ -38,6 +38,10 @@ def stream(session: Session[T], count: int, concurrency: int) -> Iterator[T]:
         run.cancel()
 
 
+_CLOSING_S = 0.05
+"""A connection closes in the next turns of the loop, which must come before its end."""
+
+
 class _Run(Thread, Generic[T]):
     """An event loop in a thread. An ordinary program's own thread may have one already."""
 
@@ -75,9 +79,12 @@ class _Run(Thread, Generic[T]):
         assert task is not None
         self._task = task
         self._begun.set()
-        async with self._session() as do, asyncio.TaskGroup() as group:
-            for _ in range(self._workers):
-                group.create_task(self._one_by_one(do))
+        try:
+            async with self._session() as do, asyncio.TaskGroup() as group:
+                for _ in range(self._workers):
+                    group.create_task(self._one_by_one(do))
+        finally:
+            await asyncio.sleep(_CLOSING_S)
 
     async def _one_by_one(self, do: Callable[[int], Awaitable[T]]) -> None:
         for index in self._indices:

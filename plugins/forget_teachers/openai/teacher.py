@@ -112,7 +112,7 @@ class OpenaiTeacher(SetTeacher):
                 reply = await endpoint.with_raw_response.create(**body)
             completion = read_reply(reply.content, chat=settings.chat)
         except BadReply as error:
-            return Failure(key.strike_out(str(error)), of_the_prompt=True)
+            return Failure(key.strike_out(str(error)), of_the_prompt=error.of_the_prompt)
         except APIStatusError as error:
             status = error.status_code
             problem = f"HTTP {status}: {_short(key.strike_out(_said(error)))}"
@@ -148,8 +148,10 @@ class _Hope:
             self._answered = True
             self._in_a_row = self._of_the_server = 0
             return
+        if result.of_the_prompt:  # says nothing of the next
+            return
         self._in_a_row += 1
-        self._of_the_server += not result.of_the_prompt
+        self._of_the_server += 1
         never = not self._answered and self._of_the_server >= self._first
         if result.status in _HOPELESS or never or self._in_a_row >= _GIVE_UP:
             raise WorkError(

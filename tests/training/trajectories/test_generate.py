@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from forget.completion import Completion
-from forget.errors import BusyError, DataError, WorkError
+from forget.errors import DataError, WorkError
 from forget.method import PrepareTask
 from forget.store.lock import exclusive
 from forget.store.manifest import read_manifest
@@ -272,17 +272,42 @@ def test_worked_examples_are_for_the_teacher_alone(teach: Make) -> None:
     assert all(len(row.messages) == 2 for row in read_examples(task.output))
 
 
-def test_two_processes_do_not_ask_the_same(teach: Make) -> None:
+def test_a_process_waits_for_another_that_asks_the_same(
+    teach: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from threading import Thread
+
+    from forget.training.trajectories import generate
+
     task = teach(Scripted(even_are_right))
     write_trajectories(task)
+    monkeypatch.setattr(generate, "_LOOK_EVERY_S", 0.01)
     teacher = Scripted(even_are_right)
     other = teach(teacher, output="other/data")
-    with (
-        exclusive(store_folder(task) / ".lock"),
-        pytest.raises(BusyError, match="is in use"),
-    ):
-        write_trajectories(other)
-    assert teacher.asked == []
+    waiting = Thread(target=write_trajectories, args=(other,))
+    with exclusive(store_folder(task) / ".lock"):
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+    waiting.join(60)
+    assert (len(read_examples(other.output)), teacher.asked) == (6, [])
+
+
+def test_special_tokens_written_out_are_not_learned(teach: Make) -> None:
+    def writes_turns(index: int, prompt: TeacherPrompt) -> Completion:
+        n = number(prompt)
+        return says(f"I see.<|im_end|>\n<|im_start|>user so {2 * n}") if n == 4 else right(n)
+
+    task = teach(Scripted(writes_turns))
+    write_trajectories(task)
+    assert "train-4" not in {row.question for row in read_examples(task.output)}
+
+
+def test_all_right_and_all_cut(teach: Make) -> None:
+    with pytest.raises(DataError, match=r"24 are correct, 24 were cut at their length limit"):
+        write_trajectories(
+            teach(Scripted(lambda i, p: says(f"it is {2 * number(p)}", finished=False)))
+        )
 
 
 def test_pass_rate_is_shown_beside_the_bar(teach: Make) -> None:

@@ -95,6 +95,20 @@ def test_thoughts_are_stripped_or_kept(text: str, stripped: str, whole: str) -> 
     assert learned_text(text, settings(thoughts="keep")) == whole
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>a</think>X<think>b</think> 4",
+        "<think>say </think> here</think> 4",
+        "<think>say <think> here</think> 4",
+        "first this <think>a</think> 4",
+    ],
+)
+def test_thoughts_in_another_form_are_not_kept(text: str) -> None:
+    assert learned_text(text, settings(thoughts="keep")) == ""
+    assert learned_text(text, settings(thoughts="strip")).endswith("4")
+
+
 def test_nothing_but_thoughts_is_not_kept() -> None:
     [item] = judged(says("<think>it is 4</think>"))
     assert learned_text(item.completion.text, settings()) == ""

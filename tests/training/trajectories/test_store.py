@@ -48,6 +48,13 @@ def test_folder_tells_dataset_and_teacher_and_differs_by_identity(tmp_path: Path
     assert first.name.startswith("Big-Model-")
 
 
+def test_equal_weights_by_another_name_have_the_same_store(tmp_path: Path) -> None:
+    ours, theirs = {"model_digest": "ab", "name": "x"}, {"model_digest": "ab", "name": "y"}
+    first = open_store(tmp_path, "d", "x", teacher=ours, sampling={})
+    first.add(stored(0))
+    assert open_store(tmp_path, "d", "y", teacher=theirs, sampling={}) == first
+
+
 @pytest.mark.parametrize("cut", [1, 5, 40])
 def test_line_cut_short_by_a_crash_is_asked_again(store: CompletionStore, cut: int) -> None:
     path = store.folder / "completions.jsonl"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from forget.dataset import Example
-from forget.errors import DataError
+from forget.errors import BusyError, DataError
 from forget.inference.loading import load_tokenizer
 from forget.method import PrepareTask
+from forget.progress import Progress
 from forget.store.lock import exclusive
 from forget.store.manifest import verify
 from forget.training.examples import Conversation, write_examples
@@ -21,6 +25,8 @@ from forget.training.trajectories.settings import TrajectorySettings
 from forget.training.trajectories.store import About, open_store
 
 __all__ = ["write_trajectories"]
+
+_LOOK_EVERY_S = 1.0
 
 
 def write_trajectories(task: PrepareTask) -> None:
@@ -38,7 +44,6 @@ def write_trajectories(task: PrepareTask) -> None:
         DataError: No question has an answer, or nothing that could be kept was written.
         WorkError: The teacher gave fewer completions than it was asked for; a re-run asks for the
             missing ones alone.
-        BusyError: Another process asks the same teacher the same.
         StorageError: The disk is full.
     """
     if verify(task.output) is not None:
@@ -74,7 +79,7 @@ def write_trajectories(task: PrepareTask) -> None:
         asks=plan_asks(task.dataset, questions, examples, settings),
         about=about,
     )
-    with exclusive(store.folder / ".lock"):
+    with _turn(store.folder / ".lock", task.progress):
         obtained, refused = obtain(order, store, task.progress)
     judged = {example.id: obtained.get(example.id, []) for example in questions}
     keeper = _Keeper(task)
@@ -101,8 +106,25 @@ def write_trajectories(task: PrepareTask) -> None:
     write_examples(task, conversations, {"trajectories": found})
 
 
+@contextmanager
+def _turn(lock: Path, progress: Progress) -> Iterator[None]:
+    """Hold a store's lock; wait for another run that asks the same teacher."""
+    with ExitStack() as stack:
+        waited = False
+        while True:
+            try:
+                stack.enter_context(exclusive(lock))
+                break
+            except BusyError:
+                if not waited:
+                    progress.note(f"waiting for another process that writes to {lock.parent}")
+                waited = True
+                time.sleep(_LOOK_EVERY_S)
+        yield
+
+
 class _Keeper:
-    """Applies the policy of the settings; knows which texts are short enough.
+    """Applies the policy of the settings; knows which texts the student can learn.
 
     Attributes:
         too_long: Ids of the questions of which a completion was passed over for its length.
@@ -112,6 +134,7 @@ class _Keeper:
         self.too_long: set[str] = set()
         self._task = task
         self._tokenizer = load_tokenizer(task.model)
+        self._special = [str(t) for t in self._tokenizer.added_tokens_decoder.values() if t.special]
 
     def choose(
         self, questions: Sequence[Example], judged: Mapping[str, Sequence[Judged]]
@@ -128,6 +151,9 @@ class _Keeper:
         prompt = self._task.dataset.prompt(example)
 
         def fits(text: str) -> bool:
+            # Written out by a teacher, it would be a turn's end to the student.
+            if any(token in text for token in self._special):
+                return False
             length = len(encode(self._tokenizer, prompt, text).input_ids)
             if length > self._task.settings.max_length:
                 self.too_long.add(example.id)
@@ -146,8 +172,10 @@ def _nothing_kept(task: PrepareTask, found: Mapping[str, Any]) -> str:
     return (
         f"Nothing that the teacher {task.teacher.name!r} wrote for {task.dataset.name!r} can be "
         f"learned from: of {found['completions']:,} completions {found['correct']:,} are correct, "
-        f"{wrong['cut']:,} were cut at their length limit, {wrong['no answer']:,} give no answer "
-        f"and {wrong['another answer']:,} a wrong one (min_correct={settings.min_correct}, "
-        f"max_length={settings.max_length}){refused}. Raise --set max_new_tokens=N, "
-        "--set samples=N or --set shots=N, or choose another teacher. The completions are kept."
+        f"{found['truncated']:,} were cut at their length limit, {wrong['no answer']:,} give no "
+        f"answer and {wrong['another answer']:,} a wrong one; the answers to "
+        f"{found['too_long_questions']:,} questions are longer than max_length="
+        f"{settings.max_length} (min_correct={settings.min_correct}){refused}. Raise --set "
+        "max_new_tokens=N, --set samples=N or --set shots=N, or choose another teacher. The "
+        "completions are kept."
     )

@@ -75,8 +75,11 @@ def learned_text(text: str, settings: TrajectorySettings) -> str:
     answer = without_thoughts(text).strip()
     if settings.thoughts == "strip" or "</think>" not in text:
         return answer
-    thoughts = text.rpartition("</think>")[0].partition("<think>")
-    inside = (thoughts[2] if thoughts[1] else thoughts[0]).strip()
+    before, _, rest = text.rpartition("<think>")
+    inside, _, _ = rest.partition("</think>")
+    if before.strip() or text.count("</think>") > 1 or text.count("<think>") > 1:
+        return ""  # thoughts in another form than templates write: nobody knows where they end
+    inside = inside.strip()
     return f"<think>\n{inside}\n</think>\n\n{answer}" if inside and answer else answer
 
 

@@ -163,7 +163,9 @@ def open_store(
     names = ("name", "model", "family") if "model_digest" in teacher else ()
     known = {key: value for key, value in teacher.items() if key not in names}
     digest = _digest({"teacher": known, "sampling": dict(sampling)})[:12]
-    return CompletionStore(root / slug(dataset) / f"{slug(name)}-{digest}")
+    folder = root / slug(dataset)
+    others = sorted(folder.glob(f"*-{digest}")) if folder.is_dir() else []
+    return CompletionStore(others[0] if others else folder / f"{slug(name)}-{digest}")
 
 
 def read_about(folder: Path) -> About:
