@@ -108,6 +108,13 @@ class Names:
         kinds = ("methods", "datasets", "teachers", "benchmarks", "models", "studies", "suites")
         return {name for kind in kinds for name in self.known(kind)}
 
+    def teacher_settings(self, teacher: str | None) -> set[str]:
+        """Return the names that ``--set teacher.NAME`` takes, prefix included."""
+        entry = self._catalogue.teachers.get(teacher or "")
+        found = plugins().all("teachers").get((entry and entry.kind) or teacher or "")
+        fields = attrs.fields(found.record.settings) if found is not None else ()
+        return {f"teacher.{name}" for name in ("model", "family", *(f.name for f in fields))}
+
     def settings(self, method: str | None) -> set[str]:
         """Return the names of a method's settings."""
         found = plugins().all("methods").get(method or "")
@@ -122,6 +129,7 @@ class Names:
         for option, kind in (
             ("method", "methods"),
             ("dataset", "datasets"),
+            ("teacher", "teachers"),
             ("study", "studies"),
             ("benchmarks", "benchmarks"),
         ):
@@ -137,7 +145,8 @@ class Names:
             found.append(f"name {values['name']}")
         for assignment in values.get("assignments") or ():
             name = assignment.partition("=")[0]
-            if name not in self.settings(values.get("method")):
+            known = self.settings(values.get("method"))
+            if name not in known | self.teacher_settings(values.get("teacher")):
                 found.append(f"setting {name}")
         return found
 
