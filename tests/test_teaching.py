@@ -320,8 +320,14 @@ def test_unknown_families_are_refused_but_the_student_is_its_own(
 def test_a_teacher_for_a_method_that_has_none(plans: Plans) -> None:
     with pytest.raises(RequestError, match="GT-SFT has no teacher, so --teacher big means nothing"):
         plans(method="gt-sft", teacher="big")
-    with pytest.raises(RequestError, match="GT-SFT has no teacher, so --set teacher"):
+    with pytest.raises(RequestError, match=r"GT-SFT has no teacher, so --set teacher\.style"):
         plans(method="gt-sft", overrides={"teacher.style": "x"})
+
+
+@pytest.mark.parametrize("more", [{"teacher": "own"}, {"overrides": {"teacher.style": "x"}}])
+def test_a_teacher_for_a_whole_study(plans: Plans, more: dict[str, Any]) -> None:
+    with pytest.raises(RequestError, match=r"is for one method, .*Add --method"):
+        plans(**more)
 
 
 def test_no_teacher_named_by_anybody(session: Session) -> None:

@@ -151,6 +151,11 @@ def plan(request: RunRequest, session: Session) -> Plan:
             message says what.
     """
     study = session.catalogue.study(request.study)
+    asked = _asked_teacher(request)
+    if asked and request.method is None:
+        raise RequestError(
+            f"{asked} is for one method, and the study {request.study!r} has several. Add --method."
+        )
     runs, pending = [], []
     for cell in _cells(request, study):
         waiting = _waiting(cell, request, study, session)
@@ -269,8 +274,8 @@ def _teacher(
     """Return the teacher that a method needs: the user's choice, else the study's."""
     changes = _without_prefix(request.overrides, _TEACHER)
     if method.needs.teacher is None:
-        if request.method is not None and (request.teacher or changes):
-            asked = f"--teacher {request.teacher}" if request.teacher else "--set teacher.*"
+        asked = _asked_teacher(request)
+        if asked:
             raise RequestError(
                 f"{method.title} has no teacher, so {asked} means nothing for it. Leave it out, or "
                 "choose a method that learns from one (`forget list methods`)."
@@ -285,6 +290,14 @@ def _teacher(
     teacher = choose_teacher(name, changes, model, session)
     check_family(method, teacher, model)
     return teacher
+
+
+def _asked_teacher(request: RunRequest) -> str:
+    """Return the options by which the user chose or changed a teacher, if so."""
+    if request.teacher is not None:
+        return f"--teacher {request.teacher}"
+    changed = [name for name in request.overrides if name.startswith(_TEACHER)]
+    return f"--set {changed[0]}" if changed else ""
 
 
 def _without_prefix(
