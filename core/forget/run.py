@@ -24,6 +24,7 @@ from forget.store import runfile
 from forget.store.layout import checkpoint_name
 from forget.store.lock import exclusive
 from forget.store.manifest import verify
+from forget.teaching import TeacherChoice
 
 __all__ = ["carry_out", "check_frozen", "preflight"]
 
@@ -41,8 +42,10 @@ def carry_out(run: Run, session: Session, progress: Progress) -> SweepRecord:
 
 def _carry_out(run: Run, session: Session, progress: Progress) -> SweepRecord:
     run = attrs.evolve(run, model=obtain_model(run.model, progress))
-    if run.teacher is not None and verify(run.folder.data) is None:
-        run = attrs.evolve(run, teacher=run.teacher.obtain(progress))
+    # A teacher that has done its work is not needed any more, on this machine or at all.
+    teacher = run.teacher if verify(run.folder.data) is None else None
+    if teacher is not None:
+        teacher = teacher.obtain(progress)
     base = run.model.folder
     assert base is not None
     with progress.task("checking the model's files", None):
@@ -52,7 +55,7 @@ def _carry_out(run: Run, session: Session, progress: Progress) -> SweepRecord:
         run.folder.runfile.unlink(missing_ok=True)
     runfile.freeze(run.folder.runfile, frozen, provenance(run, session))
     sweep = session.sweep(run.exams, base)
-    _prepare(run, session, base, progress)
+    _prepare(run, teacher, session, base, progress)
     sweep.run(base, digest, "base", progress)
     sweep.engine.release()  # training needs the memory
     _train(run, base, progress)
@@ -102,10 +105,10 @@ def _begun(run: Run) -> bool:
     return run.teacher is None or run.folder.data.exists() or bool(run.folder.steps())
 
 
-def _prepare(run: Run, session: Session, model: Path, progress: Progress) -> None:
+def _prepare(
+    run: Run, teacher: TeacherChoice | None, session: Session, model: Path, progress: Progress
+) -> None:
     method: Method = run.method.record
-    # A teacher that has done its work is not needed any more, on this machine or at all.
-    teacher = run.teacher if verify(run.folder.data) is None else None
     method.prepare(
         PrepareTask(
             dataset=_training_dataset(run),

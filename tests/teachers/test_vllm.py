@@ -362,7 +362,7 @@ class TestWriting:
     def test_a_base_model_gets_worked_examples(
         self, smollm2: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("forget.inference.asking.has_template", lambda _: False)
+        monkeypatch.setattr("forget.inference.teacher_prompts.has_template", lambda _: False)
         (found,) = teacher(smollm2).generate([TeacherPrompt(WORKED, 0)], GREEDY)
         assert found.completion is not None
         assert found.completion.text == "Paris"

@@ -105,6 +105,9 @@ def obtain_model(reference: ModelReference, progress: Progress) -> ModelReferenc
     entry = reference.entry
     if entry is None:
         raise ModelError(f"The model {reference.name!r} has no source to fetch it from.")
+    folder = _local_folder(reference.name, entry)
+    if folder is not None:  # since it was asked for: as the student of the teacher that it is
+        return attrs.evolve(reference, folder=folder)
     if entry.wheel is not None and wheel_files(entry.wheel):
         return attrs.evolve(reference, folder=_convert(reference.name, entry.wheel, progress))
     return attrs.evolve(reference, folder=_fetch(reference.name, entry, progress))

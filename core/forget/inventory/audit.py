@@ -40,7 +40,7 @@ class Check:
     name: str
     kind: str
     path: Path
-    state: Literal["intact", "damaged", "unfinished", "absent"]
+    state: Literal["intact", "damaged", "unfinished", "absent"] = "intact"
     rows: int | None = None
     problem: str = ""
     remedy: str = ""
@@ -156,15 +156,7 @@ def _source(
         problem = f"the dataset cannot read it ({type(error).__name__}: {error})"
     # What cannot be read is fetched again unasked; what can, is replaced only by force.
     remedy = _fetch(name, where.mirror, again=rows is not None)
-    return Check(
-        name=label,
-        kind="source",
-        path=path,
-        rows=rows,
-        state="damaged" if problem else "intact",
-        problem=problem,
-        remedy=remedy if problem else "",
-    )
+    return _judged(Check(name=label, kind="source", path=path, rows=rows), problem, remedy)
 
 
 def _benchmark(benchmark: Benchmark, mirror: Mirror) -> Check:
@@ -186,15 +178,8 @@ def _benchmark(benchmark: Benchmark, mirror: Mirror) -> Check:
     if rows is not None and rows < benchmark.items:
         problem = f"{rows:,} items, but it has {benchmark.items:,}"
         remedy = _fetch(benchmark.name, mirror, again=True)
-    return Check(
-        name=benchmark.name,
-        kind="benchmark",
-        path=folder,
-        rows=rows,
-        state="damaged" if problem else "intact",
-        problem=problem,
-        remedy=remedy if problem else "",
-    )
+    found = Check(name=benchmark.name, kind="benchmark", path=folder, rows=rows)
+    return _judged(found, problem, remedy)
 
 
 def _scored_rows(benchmark: Benchmark, mirror: Mirror) -> int:
@@ -229,15 +214,8 @@ def _prepared(folder: Path, out: Path) -> Check:
                     problem = "its examples do not have the digest in its manifest"
         except DataError as error:
             problem = _short(error)
-    return Check(
-        name=name,
-        kind="prepared data",
-        path=folder,
-        rows=rows,
-        state="damaged" if problem else "intact",
-        problem=problem or "",
-        remedy="Delete the folder and run the command of its run again" if problem else "",
-    )
+    found = Check(name=name, kind="prepared data", path=folder, rows=rows)
+    return _judged(found, problem, "Delete the folder and run the command of its run again")
 
 
 def _store(folder: Path, out: Path) -> Check:
@@ -255,15 +233,23 @@ def _store(folder: Path, out: Path) -> Check:
     note = f"{rows:,} of {expected:,}" if unfinished else ""
     if contents.cut:
         note = f"{note}; its last line was cut and is asked again".lstrip("; ")
-    return Check(
+    found = Check(
         name=folder.relative_to(out).as_posix(),
         kind="completions",
         path=folder,
         rows=rows,
-        state="damaged" if problem else "unfinished" if unfinished else "intact",
-        problem=problem or note,
-        remedy="Run a command that uses it again: what is damaged is asked anew" if problem else "",
+        state="unfinished" if unfinished else "intact",
+        problem=note,
     )
+    remedy = "Run a command that uses it again: what is damaged is asked anew"
+    return _judged(found, problem, remedy)
+
+
+def _judged(found: Check, problem: str | None, remedy: str) -> Check:
+    """Return a check as damaged if there is a problem."""
+    if not problem:
+        return found
+    return attrs.evolve(found, state="damaged", problem=problem, remedy=remedy)
 
 
 def _fetch(name: str, mirror: Mirror, *, again: bool = False) -> str:

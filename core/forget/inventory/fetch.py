@@ -43,7 +43,7 @@ class Wanted(NamedTuple):
         if self.source is None:
             return "NLTK"
         config = self.source.config
-        configs = config if isinstance(config, list | tuple) else [config] if config else []
+        configs = config if isinstance(config, tuple) else (config,) if config else ()
         return ", ".join([self.source.hub, *configs[:1], *(["..."] if configs[1:] else [])])
 
 

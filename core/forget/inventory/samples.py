@@ -117,8 +117,11 @@ def dataset_rows(dataset: Dataset, split: str, data: DataAccess) -> list[Row]:
     """Return the examples of a dataset's split with its own solutions.
 
     Raises:
-        DataError: The split cannot be read.
+        DataError: The split cannot be read, or it is empty.
     """
+    examples = dataset.load(split, data)
+    if not examples:
+        raise DataError(f"The {split} split of {dataset.name!r} has no example to show.")
     return [
         Row(
             id=example.id,
@@ -126,7 +129,7 @@ def dataset_rows(dataset: Dataset, split: str, data: DataAccess) -> list[Row]:
             completion=example.solution or None,
             level=example.level,
         )
-        for example in dataset.load(split, data)
+        for example in examples
     ]
 
 

@@ -65,14 +65,24 @@ def read_manifest(folder: Path) -> Manifest | None:
 
     Digests are not computed: see `verify`.
     """
+    manifest = _parsed(folder)
+    if manifest is None:
+        return None
+    try:
+        holds = all((folder / n).stat().st_size == size for n, (size, _) in manifest.files.items())
+    except OSError:
+        return None
+    return manifest if holds else None
+
+
+def _parsed(folder: Path) -> Manifest | None:
+    """Return what a manifest says, whatever has become of the files; None if it is none."""
     try:
         plain = json.loads((folder / MANIFEST).read_text())
-        files = {name: (f["bytes"], f["sha256"]) for name, f in plain["files"].items()}
-        manifest = Manifest(kind=plain["kind"], details=dict(plain["details"]), files=files)
-        sizes_hold = all((folder / n).stat().st_size == size for n, (size, _) in files.items())
+        files = {str(name): (int(f["bytes"]), f["sha256"]) for name, f in plain["files"].items()}
+        return Manifest(kind=plain["kind"], details=dict(plain["details"]), files=files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return manifest if sizes_hold else None
 
 
 def verify(folder: Path) -> Manifest | None:
@@ -94,14 +104,12 @@ def fault(folder: Path, *, digests: bool) -> str | None:
     """
     if not (folder / MANIFEST).is_file():
         return f"it has no {MANIFEST}, so it was never finished"
-    try:
-        plain = json.loads((folder / MANIFEST).read_text())
-        dict(plain["details"])
-        files = {str(name): (int(f["bytes"]), f["sha256"]) for name, f in plain["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    manifest = _parsed(folder)
+    if manifest is None:
         return f"{MANIFEST} is not a manifest: it was cut or edited"
     found = (
-        _fault(folder / n, n, size, sha if digests else None) for n, (size, sha) in files.items()
+        _fault(folder / name, name, size, sha if digests else None)
+        for name, (size, sha) in manifest.files.items()
     )
     return next((problem for problem in found if problem is not None), None)
 

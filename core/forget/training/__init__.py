@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from forget.training.examples import Conversation, read_examples, write_examples
     from forget.training.supervised import train_supervised
     from forget.training.trajectories.generate import write_trajectories
+    from forget.training.trajectories.method import TaughtSft
     from forget.training.trajectories.settings import TrajectorySettings
 
 __all__ = [
     "Conversation",
+    "TaughtSft",
     "TrajectorySettings",
     "read_examples",
     "train_supervised",
@@ -30,6 +32,7 @@ __all__ = [
 
 _HOMES = {
     "Conversation": "forget.training.examples",
+    "TaughtSft": "forget.training.trajectories.method",
     "TrajectorySettings": "forget.training.trajectories.settings",
     "read_examples": "forget.training.examples",
     "train_supervised": "forget.training.supervised",

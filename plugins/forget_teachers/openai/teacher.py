@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from forget.completion import Completion, Sampling
 from forget.errors import WorkError
-from forget.inference.asking import SetTeacher, answer_to_worked, worked_sampling
 from forget.inference.chat import render_worked
+from forget.inference.teacher_prompts import SetTeacher, answer_to_worked, worked_sampling
 from forget.teacher import TeacherOutput, TeacherPrompt, TeacherSetup
 from forget_teachers.openai.access import Key, read_key
 from forget_teachers.openai.replies import BadReply, read_reply

@@ -44,7 +44,7 @@ class TransformersKind:
         Raises:
             RequestError: The registry's entry names no model.
         """
-        from forget.inference.asking import model_folder
+        from forget.inference.teacher_prompts import model_folder
         from forget_teachers.transformers.teacher import TransformersTeacher
 
         return TransformersTeacher(setup, model_folder(setup))

@@ -10,12 +10,12 @@ import attrs
 
 from forget.completion import Sampling
 from forget.errors import UnsupportedModelError
-from forget.inference.asking import Asked, SetTeacher, ask
 from forget.inference.builtin import BuiltinEngine
 from forget.inference.loading import load_tokenizer
 from forget.inference.machine import Machine
 from forget.inference.memory import split_to_fit
 from forget.inference.support import unsupported
+from forget.inference.teacher_prompts import Asked, SetTeacher, ask
 from forget.inference.tokens import context_window
 from forget.inference.weights import adapter_base
 from forget.teacher import TeacherOutput, TeacherPrompt, TeacherSetup

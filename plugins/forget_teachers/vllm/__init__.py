@@ -69,7 +69,7 @@ class VllmKind:
             RequestError: The registry's entry names no model, or one that is an adapter, or vLLM
                 does not know the device.
         """
-        from forget.inference.asking import model_folder
+        from forget.inference.teacher_prompts import model_folder
         from forget.inference.vllm_process import DEVICES
         from forget.inference.weights import adapter_base
         from forget_teachers.vllm.teacher import VllmTeacher

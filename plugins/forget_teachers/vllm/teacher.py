@@ -9,9 +9,9 @@ from typing import Any
 
 from forget.completion import Sampling
 from forget.errors import WorkError
-from forget.inference.asking import Asked, SetTeacher, ask
 from forget.inference.generation import stop_ids_of
 from forget.inference.loading import load_tokenizer
+from forget.inference.teacher_prompts import Asked, SetTeacher, ask
 from forget.inference.tokens import context_window
 from forget.inference.vllm_process import VllmProcess, device_options, read_answer, request
 from forget.teacher import TeacherOutput, TeacherPrompt, TeacherSetup
