@@ -75,3 +75,17 @@ def _obtained(name: str) -> Path:
     found = obtain_model(find_model(name, catalogue), Silent())
     assert found.folder is not None
     return found.folder
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Path:
+    """A data mirror that has GSM8K's two splits with two rows each, and nothing else."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = tmp_path / "mirror" / "gsm8k"
+    folder.mkdir(parents=True)
+    table = pa.table({"question": ["1 + 1?", "2 + 2?"], "answer": ["It is 2\n#### 2", "4\n#### 4"]})
+    for split in ("train", "test"):
+        pq.write_table(table, folder / f"{split}.parquet")
+    return folder.parent

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from forget.dataset import Dataset
@@ -16,6 +17,7 @@ from forget_methods.gt_sft import GtSft
 from training.trajectories.conftest import Graded, NoData
 
 KEPT = (1, 4, 5)
+TWO = ("train-1", "train-4")
 
 
 @pytest.fixture
@@ -114,3 +116,27 @@ def test_a_restricted_run_has_a_folder_and_a_name_of_its_own(
     assert restricted.title == free.title.replace("gt-sft", f"gt-sft {label}")
     assert restricted.frozen()["restrict_to"] == restricted.restriction.frozen()
     assert free.frozen()["restrict_to"] is None
+
+
+def test_questions_that_are_left_out_are_told(
+    other: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from types import SimpleNamespace
+
+    from forget.progress import Silent
+    from forget.run import _note_left_out
+
+    restriction = read_restriction(other, "graded")
+    notes: list[str] = []
+    silent = Silent()
+    monkeypatch.setattr(silent, "note", notes.append)
+    all_of_them, two = (tmp_path / name / "data" for name in ("all", "two"))
+    for output, dataset in (
+        (all_of_them, Restricted(Graded(), restriction)),
+        (two, Restricted(Graded(), attrs.evolve(restriction, questions=frozenset(TWO)))),
+    ):
+        GtSft().prepare(task(tiny_model, output, dataset))
+        run: Any = SimpleNamespace(folder=SimpleNamespace(data=output))
+        _note_left_out(run, restriction, silent)
+    [note] = notes
+    assert note.startswith(f"1 of the 3 questions of {other} are left out")

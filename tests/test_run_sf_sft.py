@@ -42,6 +42,8 @@ class Watched:
                 log.write(f"{prompt.seed}\\n")
             time.sleep(float(os.environ["PAUSE_S"]))
             answer = answers[prompt.messages[-1]["content"]] if prompt.seed % 3 else "7 or 8"
+            if os.environ.get("ALWAYS_WRONG"):
+                answer = "7 or 8"
             yield TeacherOutput(index, Completion(text=f"#### {answer}", finished=True, tokens=4))
 
 
@@ -71,7 +73,7 @@ class Runs:
         self.folder = folder
         self.asked = folder / "asked"
         paths = [str(site.folder), os.environ.get("PYTHONPATH", "")]
-        self._environment = {
+        self.environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
             "ASKED": str(self.asked),
@@ -90,7 +92,7 @@ class Runs:
             *(f"--set={name}={value}" for name, value in settings.items()),
         ]  # fmt: skip
         return subprocess.Popen(
-            command, cwd=self.folder, env=self._environment, text=True,
+            command, cwd=self.folder, env=self.environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
@@ -164,3 +166,25 @@ def test_killed_at_any_moment_nothing_is_asked_twice(runs: Runs) -> None:
     runs.finish("calm")
     assert len(runs.seeds()) == total
     assert read_examples(runs.data("calm")) == disturbed
+
+
+@pytest.mark.slow
+def test_settings_may_change_while_nothing_has_been_made_of_them(runs: Runs) -> None:
+    """The message says which to change; the run directory must let them."""
+    runs.environment["ALWAYS_WRONG"] = "1"
+    process = runs.start("out", "--set=samples=1")
+    _, said = process.communicate()
+    assert process.returncode == 2
+    assert "Nothing that the teacher 'watched' wrote" in said
+    assert "--set samples=N" in said
+    del runs.environment["ALWAYS_WRONG"]
+    _, said = runs.finish("out", "--set=sampling_seed=1")
+    assert "kept" in said
+    process = runs.start("out", "--set=sampling_seed=2")
+    _, said = process.communicate()
+    assert process.returncode == 2
+    assert "method_settings.sampling_seed was 1, now 2" in said
+    # What is done is done without the teacher.
+    before = len(runs.seeds())
+    runs.finish("out", "--set=sampling_seed=1")
+    assert len(runs.seeds()) == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from forget.inference.models import ModelReference, find_model
 from forget.plan import Plan, RunRequest, plan
 from forget.session import Session, open_session
 from forget.teaching import choose_teacher
+from tiny_models import make_hollow_model
 
 CODE = """
 import attrs
@@ -155,15 +155,7 @@ settings = { max_steps = 2 }
 
 @pytest.fixture
 def model_folder(tmp_path: Path) -> Path:
-    """A model folder that is complete as far as its files tell; it is never loaded here."""
-    folder = tmp_path / "big-model"
-    folder.mkdir()
-    (folder / "config.json").write_text("{}")
-    (folder / "tokenizer.json").write_text("{}")
-    header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
-    content = len(header).to_bytes(8, "little") + header + b"\0" * 4
-    (folder / "model.safetensors").write_bytes(content)
-    return folder
+    return make_hollow_model(tmp_path / "big-model")
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from forget.cli import main
+from tiny_models import make_hollow_model
 
 
 @pytest.fixture
@@ -18,30 +18,8 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def mirror(tmp_path: Path) -> Path:
-    """A data mirror that has GSM8K's two splits with two rows each, and nothing else."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    folder = tmp_path / "mirror" / "gsm8k"
-    folder.mkdir(parents=True)
-    table = pa.table({"question": ["1 + 1?", "2 + 2?"], "answer": ["It is 2\n#### 2", "4\n#### 4"]})
-    for split in ("train", "test"):
-        pq.write_table(table, folder / f"{split}.parquet")
-    return folder.parent
-
-
-@pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """A model folder that is complete as far as its files tell; it is never loaded here."""
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "config.json").write_text("{}")
-    (folder / "tokenizer.json").write_text("{}")
-    header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
-    content = len(header).to_bytes(8, "little") + header + b"\0" * 4
-    (folder / "model.safetensors").write_bytes(content)
-    return folder
+    return make_hollow_model(tmp_path / "model")
 
 
 def refused(arguments: list[str], out: Path, capsys: pytest.CaptureFixture[str]) -> str:

@@ -297,6 +297,9 @@ def test_a_wheel_is_converted_once(
     assert found.folder is not None
     assert found.folder.parent == Path(os.environ["FORGET_CACHE"]) / "models"
     assert find_model("made", catalogue) == found
+    # A teacher that is the student is asked for as the student was before it was there.
+    assert obtain_model(before, Silent()) == found
+    assert [found.folder] == converted
     assert hub == []
     (found.folder / "config.json").write_text("[]")
     assert find_model("made", catalogue).folder is None, "a damaged conversion is done again"

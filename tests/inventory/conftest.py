@@ -41,17 +41,3 @@ def store(out: Path) -> Path:
     """The store of completions in it."""
     [folder] = (out / "trajectories" / "arithmetic").iterdir()
     return folder
-
-
-@pytest.fixture
-def mirror(tmp_path: Path) -> Path:
-    """A mirror with a GSM8K of two rows a split."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    folder = tmp_path / "mirror" / "gsm8k"
-    folder.mkdir(parents=True)
-    table = pa.table({"question": ["1 + 1?", "2 + 2?"], "answer": ["It is 2\n#### 2", "4\n#### 4"]})
-    for split in ("train", "test"):
-        pq.write_table(table, folder / f"{split}.parquet")
-    return folder.parent

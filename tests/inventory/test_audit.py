@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from forget.benchmark import Benchmark, TaskFile
 from forget.errors import DataError, UnknownNameError
 from forget.inventory.audit import Audited, Check, audit
+from forget.inventory.stores import store_entries
 from forget.mirror import Mirror
 from forget.progress import Silent
 from forget.store.manifest import MANIFEST
@@ -17,6 +19,7 @@ from forget.training.trajectories.store import LINES
 from forget_benchmarks.core10 import forget_benchmarks
 from forget_datasets.arithmetic import Arithmetic
 from forget_datasets.gsm8k import Gsm8k
+from forget_datasets.triviaqa import TriviaQa
 from study_data import GT, SF, reseal
 
 
@@ -173,6 +176,47 @@ def test_rows_that_break_the_dataset(where: Audited, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(where.datasets["gsm8k"], "load", load)
     check = checked(where)["gsm8k/train.parquet"]
     assert check.problem == "the dataset cannot read it (KeyError: 'subject')"
+
+
+def test_a_held_out_split_of_another_name_is_checked_by_the_dataset_too(
+    where: Audited, mirror: Path
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (mirror / "triviaqa").mkdir()
+    pq.write_table(pa.table({"nonsense": [1, 2]}), mirror / "triviaqa" / "validation.parquet")
+    trivia = TriviaQa()
+    trivia.source = attrs.evolve(TriviaQa.source, rows={})
+    found = checked(where._replace(datasets={"triviaqa": trivia}))
+    assert found["triviaqa/validation.parquet"].state == "damaged"
+    assert "lacks the text `question`" in found["triviaqa/validation.parquet"].problem
+
+
+def test_a_benchmark_is_found_by_its_folder(where: Audited, mirror: Path) -> None:
+    piqa = next(b for b in forget_benchmarks() if b.name == "piqa")
+    (mirror / "piqa").mkdir()
+    (mirror / "piqa" / "validation.parquet").write_bytes(b"PAR1 cut")
+    both = where._replace(benchmarks={"piqa": piqa})
+    for name in (str(mirror), str(mirror / "piqa"), "piqa"):
+        assert checked(both, [name])["piqa"].state == "damaged", name
+
+
+def test_a_name_that_is_too_long_for_a_file(where: Audited) -> None:
+    with pytest.raises(UnknownNameError):
+        checked(where, ["a" * 300])
+
+
+@pytest.mark.parametrize("spoil", [("details", []), ("details", 3), ("bytes", "x")])
+def test_a_manifest_of_other_types(spoil: tuple[str, Any], where: Audited, out: Path) -> None:
+    path = out / SF / "data" / MANIFEST
+    plain = json.loads(path.read_text())
+    place = plain if spoil[0] == "details" else plain["files"]["train.parquet"]
+    place[spoil[0]] = spoil[1]
+    path.write_text(json.dumps(plain))
+    # A list without pairs is an empty table; what is in the manifest is then missing.
+    assert checked(where)[f"{SF}/data"].state == "damaged"
+    assert store_entries(out)
 
 
 def test_what_is_absent_is_told_to_those_who_ask(where: Audited, mirror: Path) -> None:

@@ -152,3 +152,16 @@ def test_a_store_of_other_data(store: Path) -> None:
     (store / LINES).write_text("")
     with pytest.raises(DataError, match="no completion that can be read"):
         grade(store, Arithmetic(), Mirror(), 1, None)
+
+
+def test_an_empty_split() -> None:
+    class Empty(Arithmetic):
+        def load(self, split: str, data: Any) -> list[Any]:
+            return []
+
+    with pytest.raises(DataError, match="The test split of 'arithmetic' has no example"):
+        dataset_rows(Empty(), "test", Mirror())
+
+
+def test_a_path_that_is_too_long_for_a_file(tmp_path: Path) -> None:
+    assert find_folder("a" * 300, tmp_path) is None
