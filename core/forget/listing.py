@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from forget.catalogue import Catalogue, ModelEntry
 from forget.convert import to_plain
 from forget.errors import UnknownNameError
-from forget.inference.models import wheel_files
+from forget.inference.models import missing_package, wheel_files
 from forget.plugins import Kind, Listing, Plugins
 from forget.settings import describe
 from forget.teacher import TeacherKind
@@ -24,7 +26,18 @@ def list_kind(kind: str, catalogue: Catalogue, plugins: Plugins) -> list[Listing
     if kind == "studies":
         return [_study(name, catalogue, plugins) for name in catalogue.studies]
     plugin_kind = next(known for known in PLUGIN_KINDS if known == kind)
-    return plugins.listing(plugin_kind, catalogue)
+    lines = plugins.listing(plugin_kind, catalogue)
+    return [_teacher(line, catalogue) for line in lines] if kind == "teachers" else lines
+
+
+def _teacher(line: Listing, catalogue: Catalogue) -> Listing:
+    """A teacher whose model's package is not installed waits for that."""
+    entry = catalogue.teachers.get(line.name)
+    model = catalogue.models.get(entry.model) if entry is not None and entry.model else None
+    package = missing_package(model) if model is not None else None
+    if line.status != "installed" or package is None:
+        return line
+    return attrs.evolve(line, status="pending", provider="", remedy=package)
 
 
 def list_broken(plugins: Plugins) -> list[Listing]:

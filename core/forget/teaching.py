@@ -161,7 +161,7 @@ def _model(
             "add --set teacher.model=NAME, or name a teacher of `forget list teachers`."
         )
     model = find_model(named, session.catalogue)
-    package = missing_package(model)
+    package = missing_package(model.entry) if model.entry is not None else None
     if package is not None:
         raise PluginError(f"The teacher {name!r} needs the model {model.name!r}. {package}")
     return model

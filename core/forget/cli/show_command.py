@@ -61,7 +61,9 @@ def _print(described: dict[str, Any]) -> None:
 
 def _plain_default(value: Any) -> str:
     """Write a default as it is written on the command line."""
-    return {None: "none", True: "true", False: "false"}.get(value, str(value))
+    if isinstance(value, bool):  # before numbers: True == 1.0
+        return "true" if value else "false"
+    return "none" if value is None else str(value)
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

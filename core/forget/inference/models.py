@@ -113,13 +113,12 @@ def obtain_model(reference: ModelReference, progress: Progress) -> ModelReferenc
     return attrs.evolve(reference, folder=_fetch(reference.name, entry, progress))
 
 
-def missing_package(reference: ModelReference) -> str | None:
+def missing_package(entry: ModelEntry) -> str | None:
     """Say which package a model's weights come in if that is not installed and nobody else has it.
 
     To install it may mean to accept its terms, so it is never done for the user.
     """
-    entry = reference.entry
-    if reference.folder is not None or entry is None or entry.hub is not None:
+    if entry.folder is not None or entry.hub is not None:
         return None
     if entry.wheel is None or wheel_files(entry.wheel):
         return None
