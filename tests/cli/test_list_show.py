@@ -153,7 +153,7 @@ def test_a_teacher_whose_models_package_is_not_installed(tmp_path: Path) -> None
     )
     registry.write_text(
         "[models.made]\ntitle = 'M'\nsummary = 's'\nfamily = 'f'\nlicense = 'L'\n"
-        f"[models.made.wheel]\n{wheel}"
+        f"wheel = {wheel}\n"
         "[teachers.made]\ntitle = 'T'\nsummary = 's'\nfamily = 'f'\nkind = 'transformers'\n"
         "model = 'made'\n"
     )
