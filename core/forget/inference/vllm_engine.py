@@ -52,12 +52,12 @@ def check_vllm(machine: Machine) -> None:
     Raises:
         RequestError: Says what to install or to leave out.
     """
-    require_vllm("--engine vllm")
     if machine.device not in DEVICES:
         raise RequestError(
             f"--engine vllm does not run on {machine.device}. Use --device cpu, or leave --engine "
             "out."
         )
+    require_vllm("--engine vllm")
 
 
 class VllmEngine:
