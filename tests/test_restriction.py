@@ -96,6 +96,7 @@ def test_no_complete_data(other: Path, spoil: str) -> None:
     assert "complete" in str(failure.value)
 
 
+@pytest.mark.slow
 def test_a_restricted_run_has_a_folder_and_a_name_of_its_own(
     other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,8 +91,11 @@ def check_frozen(run: Run) -> None:
     frozen = runfile.read(run.folder.runfile).get("settings", {})
     wanted = run.frozen()
     if "model_digest" in frozen:  # known only once the model is on this machine
-        here = run.model.digest() if run.model.folder is not None else frozen["model_digest"]
-        wanted["model_digest"] = here
+        there = run.model.folder is not None
+        # Read through when the run is carried out, before anything is done with it.
+        wanted["model_digest"] = (
+            run.model.digest(recompute=False) if there else frozen["model_digest"]
+        )
     runfile.freeze(run.folder.runfile, wanted, {})
 
 

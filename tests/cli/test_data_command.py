@@ -260,6 +260,7 @@ def test_show_a_run(out: Path, tiny_model: Path, say: Any) -> None:
     assert "8 examples: " in inside
 
 
+@pytest.mark.slow
 def test_show_as_json(out: Path, tiny_model: Path, say: Any) -> None:
     _, text, _ = say("show", "arithmetic", "--model", str(tiny_model), "--id=train-00002", "--json")
     found = json.loads(text)
@@ -314,6 +315,7 @@ def offline(arguments: Sequence[str], folder: Path) -> subprocess.CompletedProce
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_fetch_without_a_network(tmp_path: Path) -> None:
     found = offline(["gsm8k", "core10", "--data", "mirror"], tmp_path)
     assert (found.returncode, found.stdout) == (1, "")

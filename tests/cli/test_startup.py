@@ -58,6 +58,7 @@ def imported(arguments: Sequence[str], folder: Path) -> set[str]:
     return set(names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -75,6 +75,7 @@ def test_a_wrong_row_is_named(row: dict[str, Any]) -> None:
         Gsm8k().load("test", Rows(ROW, row))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("split", "count"), [("train", 7473), ("test", 1319)])
 def test_every_published_answer_verifies(data_root: Path, split: str, count: int) -> None:
     dataset = Gsm8k()

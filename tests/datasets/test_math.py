@@ -459,6 +459,7 @@ ODD = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @given(st.one_of(st.text(max_size=40), st.lists(st.sampled_from(ODD), max_size=8).map("".join)))
 def test_odd_texts_never_raise(text: str) -> None:
@@ -468,6 +469,7 @@ def test_odd_texts_never_raise(text: str) -> None:
     assert tidy(tidy(text)) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ODD, ids=ascii)
 def test_long_odd_texts_are_judged(unit: str) -> None:
     body = unit * (100_000 // len(unit))
@@ -500,6 +502,7 @@ def test_a_pathological_answer_costs_its_limit_and_the_next_verdict_is_right(ans
 # --- the published answers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("split", "count"), [("train", 7498), ("test", 5000)])
 def test_every_published_solution_is_right(data_root: Path, split: str, count: int) -> None:
     dataset, mirror = Math(), Mirror(root=data_root)

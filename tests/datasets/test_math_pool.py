@@ -64,6 +64,7 @@ def test_nothing_is_started_before_it_is_needed(pool: Pool) -> None:
     assert pool.ask("again") == [pid, "again"]
 
 
+@pytest.mark.slow
 def test_threads_use_several_workers_and_no_more_than_the_size(pool: Pool) -> None:
     with ThreadPoolExecutor(6) as threads:
         answers = list(threads.map(lambda n: pool.ask([0.2, n]), range(6)))
@@ -87,6 +88,7 @@ def test_a_worker_killed_while_idle_is_replaced(pool: Pool) -> None:
     assert gone(first)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_at_work_is_replaced_and_the_answer_comes(pool: Pool) -> None:
     first, _ = pool.ask("a")
     killer = threading.Timer(0.3, os.kill, (first, signal.SIGKILL))
@@ -159,6 +161,7 @@ def test_workers_that_cannot_start_are_an_error(code: str, why: str) -> None:
         Pool(["/there/is/no/such/program"], wall_limit_s=5).ask("a")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_forked_process_has_workers_of_its_own(pool: Pool) -> None:
     mine, _ = pool.ask("a")
@@ -184,6 +187,7 @@ def run_script(tmp_path: Path, code: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard_runs_once_and_leaves_no_process(tmp_path: Path) -> None:
     code = """
         from forget_datasets.math.answers import compare, workers
@@ -227,6 +231,7 @@ def test_verdicts_off_the_main_thread_and_from_several_threads() -> None:
     assert 1 <= len(workers().pids()) <= workers().size
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_does_not_change_a_verdict() -> None:
     assert compare("x+1", "1+x")[0]
     for pid in workers().pids():

@@ -262,6 +262,7 @@ ADVERSARIAL = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ADVERSARIAL, ids=ascii)
 def test_long_odd_texts_are_judged_quickly(unit: str) -> None:
     body = unit * (100_000 // len(unit))
@@ -274,6 +275,7 @@ def test_long_odd_texts_are_judged_quickly(unit: str) -> None:
 PIECES = st.sampled_from([*ADVERSARIAL, "18", "2", ".", "%", "/", "</", "=", "or", "million"])
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(st.one_of(st.text(max_size=80), st.lists(PIECES, max_size=12).map("".join)))
 def test_odd_texts_never_raise_and_a_shortest_form_is_stable(text: str) -> None:

@@ -379,6 +379,7 @@ def test_long_odd_texts_are_judged_quickly(unit: str) -> None:
 # --- the published answers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("split", "count"), [("train", TRAIN_SIZE), ("test", 11313)])
 def test_every_published_answer_is_right(data_root: Path, split: str, count: int) -> None:
     dataset = TriviaQa()
@@ -395,6 +396,7 @@ def test_every_published_answer_is_right(data_root: Path, split: str, count: int
             assert not dataset.verify(example, completion).correct, example.id
 
 
+@pytest.mark.slow
 def test_every_alias_of_a_row_is_accepted(data_root: Path) -> None:
     dataset, mirror = TriviaQa(), Mirror(root=data_root)
     rows = {row["question"]: row for row in mirror.rows(dataset.source, "validation")}
@@ -404,6 +406,7 @@ def test_every_alias_of_a_row_is_accepted(data_root: Path) -> None:
             assert dataset.verify(example, completion).correct, (example.id, alias)
 
 
+@pytest.mark.slow
 def test_another_published_answer_is_rejected(data_root: Path) -> None:
     dataset = TriviaQa()
     examples = dataset.load("test", Mirror(root=data_root))
@@ -425,6 +428,7 @@ def test_the_normal_form_is_the_published_one(data_root: Path) -> None:
         assert normalise(answer["value"]) == answer["normalized_value"]
 
 
+@pytest.mark.slow
 def test_training_and_test_share_no_question(data_root: Path) -> None:
     """But for seven, which the published splits share in another punctuation."""
     mirror = Mirror(root=data_root)

@@ -139,6 +139,7 @@ def test_scoring_again_gives_the_same(make_benchmark: Make) -> None:
     assert [d.metrics["acc"] for d in task.score([*right, *wrong])] == first == [1.0, 0.0]
 
 
+@pytest.mark.slow
 def test_sentences_are_counted_with_the_mirrors_data(
     benchmarks: dict[str, Benchmark], data_root: Path
 ) -> None:

@@ -141,6 +141,7 @@ def test_long_prompts_come_first_and_batches_are_bounded(
         assert all(isinstance(r, Score) and r.context == full[-1].context for r in beyond)
 
 
+@pytest.mark.slow
 @planned()
 def test_batches_are_filled(requests: list[Request], size: int) -> None:
     def kind(request: Request) -> str:

@@ -115,6 +115,7 @@ def llama(folder: Callable[[str], Path]) -> Path:
 # --- the same answers as lm-eval's own model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_log_likelihoods_are_those_of_lm_eval(name: str, folder: Callable[[str], Path]) -> None:
     requests = scores()
@@ -143,6 +144,7 @@ def test_greedy_tokens_are_known_as_such(name: str, folder: Callable[[str], Path
     assert any(greedy for _, greedy in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_texts_are_those_of_lm_eval(name: str, folder: Callable[[str], Path]) -> None:
     builtin, stock = BuiltinEngine(CPU, **SMALL), StockEngine(CPU, 4)
@@ -156,6 +158,7 @@ def test_texts_are_those_of_lm_eval(name: str, folder: Callable[[str], Path]) ->
     assert not any(stop in answer for answer in cut[:7])
 
 
+@pytest.mark.slow
 def test_a_tokenizer_that_begins_texts(own: Path) -> None:
     """As Llama's and Gemma's do: chat prompts, rendered with it, get no second."""
     begin_texts_with(make_tokenizer(), "<|endoftext|>").save_pretrained(own)

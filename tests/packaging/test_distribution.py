@@ -79,6 +79,7 @@ def sources() -> Iterator[str]:
                 yield f"{name}/{path.relative_to(folder).as_posix()}"
 
 
+@pytest.mark.slow
 def test_the_names_of_the_files(built: Built) -> None:
     assert built.sdist.name == f"forget_llm-{VERSION}.tar.gz"
     assert built.wheel.name == f"forget_llm-{VERSION}-py3-none-any.whl"
@@ -237,6 +238,7 @@ def test_its_registry_is_found_beside_the_package(environment: list[str], tmp_pa
     assert version == VERSION
 
 
+@pytest.mark.slow
 def test_it_does_not_need_the_large_libraries_to_explain_itself(
     environment: list[str], tmp_path: Path
 ) -> None:

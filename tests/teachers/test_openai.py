@@ -314,6 +314,7 @@ def failing(times: int, status: int, **headers: str) -> Callable[[Asked], None]:
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_failure_that_passes(status: int, server: Scripted, make: Callable[..., Teacher]) -> None:
     server.answer = failing(2, status)
@@ -322,6 +323,7 @@ def test_a_failure_that_passes(status: int, server: Scripted, make: Callable[...
     assert len(server.asked) == 3
 
 
+@pytest.mark.slow
 def test_the_server_says_when_to_come_back(server: Scripted, make: Callable[..., Teacher]) -> None:
     server.answer = failing(1, 429, Retry_After="1")
     begun = time.monotonic()
@@ -385,6 +387,7 @@ def test_a_connection_that_breaks(
     assert sum(asked.question == "number 0" for asked in server.asked) == 3
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs(server: Scripted, make: Callable[..., Teacher]) -> None:
     server.answer = lambda asked: (
         server.stopping.wait(30) and None if asked.question == "number 0" else asked.send_json(GOOD)
@@ -394,6 +397,7 @@ def test_a_server_that_hangs(server: Scripted, make: Callable[..., Teacher]) -> 
     assert other.completion is not None
 
 
+@pytest.mark.slow
 def test_a_server_that_never_comes_to_an_end(
     server: Scripted, make: Callable[..., Teacher], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -471,6 +475,7 @@ def test_a_server_that_fails_from_the_start(server: Scripted, make: Callable[...
     assert "HTTP 500: come back" in message
 
 
+@pytest.mark.slow
 def test_a_server_that_fails_later(server: Scripted, make: Callable[..., Teacher]) -> None:
     def answer(asked: Asked) -> None:
         if int(asked.question.split()[1]) < 10:

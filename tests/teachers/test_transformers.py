@@ -136,6 +136,7 @@ def test_outputs_arrive_batch_by_batch(
     outputs.close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["to its end", "closed early"])
 def test_the_model_is_gone_afterwards(
     lively_model: Path, way: str, monkeypatch: pytest.MonkeyPatch

@@ -81,6 +81,7 @@ def test_loss_and_update_are_those_of_the_closed_form(train_task: Make, tokenize
         torch.testing.assert_close(value, model.state_dict()[name], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_micro_batches_do_not_change_the_curve(train_task: Make) -> None:
     whole = train_task("whole", micro_batch_size=4, log_every=1)
     cut = train_task("cut", micro_batch_size=1, log_every=1)
@@ -91,6 +92,7 @@ def test_micro_batches_do_not_change_the_curve(train_task: Make) -> None:
         assert one["loss"] == pytest.approx(other["loss"], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_full_run(train_task: Make, tokenizer: Any) -> None:
     """22 rows, batch 4, 2 epochs: 2 * floor(22 / 4) = 10 steps; saved are 3, 6, 9 and 10."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -156,6 +158,7 @@ def test_lora_checkpoint_loads_and_leaves_the_base_alone(train_task: Make) -> No
     torch.testing.assert_close(direct(ids).logits, adapted(ids).logits)
 
 
+@pytest.mark.slow
 def test_bfloat16_and_gradient_checkpointing(train_task: Make) -> None:
     import torch
 
@@ -166,6 +169,7 @@ def test_bfloat16_and_gradient_checkpointing(train_task: Make) -> None:
     assert json.loads((last / "config.json").read_text())["dtype"] == "bfloat16"
 
 
+@pytest.mark.slow
 def test_fewer_rows_than_a_batch(train_task: Make) -> None:
     task = train_task(batch_size=64, micro_batch_size=8, epochs=2.0)
     train_supervised(task)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +17,7 @@ from forget.catalogue import Catalogue, ModelEntry, Wheel
 from forget.errors import ModelError, UnknownNameError
 from forget.inference.weights import check_model_folder, model_digest
 from forget.progress import Progress
-from forget.store.manifest import file_digest, verify
+from forget.store.manifest import Manifest, file_digest, read_manifest, verify
 
 __all__ = [
     "ModelReference",
@@ -67,7 +67,7 @@ def cache_folder() -> Path:
 
 
 def find_model(name: str, catalogue: Catalogue) -> ModelReference:
-    """Look a model up without fetching, converting or loading anything.
+    """Look a model up without fetching, converting, loading or reading through anything.
 
     A folder is meant if `name` is one; a registry entry if it has that name; a Hub id if it has
     the form ``owner/name``.
@@ -79,7 +79,10 @@ def find_model(name: str, catalogue: Catalogue) -> ModelReference:
     if name in catalogue.models:
         entry = catalogue.models[name]
         return ModelReference(
-            name=name, family=entry.family, folder=_local_folder(name, entry), entry=entry
+            name=name,
+            family=entry.family,
+            folder=_local_folder(name, entry, read_manifest),
+            entry=entry,
         )
     folder = Path(name).expanduser()
     if folder.is_dir():
@@ -94,19 +97,19 @@ def find_model(name: str, catalogue: Catalogue) -> ModelReference:
 
 
 def obtain_model(reference: ModelReference, progress: Progress) -> ModelReference:
-    """Fetch or convert the model if it is not on this machine yet.
+    """Fetch or convert the model if it is not on this machine yet, or damaged here.
 
     Raises:
         ModelError: Neither its package nor the Hub can be had; says what to install or fetch.
     """
-    if reference.folder is not None:
-        check_model_folder(reference.folder)
-        return reference
     entry = reference.entry
     if entry is None:
-        raise ModelError(f"The model {reference.name!r} has no source to fetch it from.")
-    folder = _local_folder(reference.name, entry)
-    if folder is not None:  # since it was asked for: as the student of the teacher that it is
+        if reference.folder is None:
+            raise ModelError(f"The model {reference.name!r} has no source to fetch it from.")
+        check_model_folder(reference.folder)
+        return reference
+    folder = _local_folder(reference.name, entry, verify)
+    if folder is not None:
         return attrs.evolve(reference, folder=folder)
     if entry.wheel is not None and wheel_files(entry.wheel):
         return attrs.evolve(reference, folder=_convert(reference.name, entry.wheel, progress))
@@ -125,14 +128,17 @@ def missing_package(entry: ModelEntry) -> str | None:
     return _how_to_install(entry).strip()
 
 
-def _local_folder(name: str, entry: ModelEntry) -> Path | None:
+def _local_folder(
+    name: str, entry: ModelEntry, look: Callable[[Path], Manifest | None]
+) -> Path | None:
+    """Return the model's folder on this machine; one converted here must pass `look`."""
     if entry.folder is not None:
         folder = Path(entry.folder).expanduser()
         check_model_folder(folder)
         return folder.resolve()
     if entry.wheel is not None and wheel_files(entry.wheel):
         converted = _converted_folder(name, entry.wheel)
-        return converted if verify(converted) is not None else None
+        return converted if look(converted) is not None else None
     return _hub_cache(entry)
 
 
