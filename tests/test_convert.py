@@ -62,6 +62,8 @@ class Outer:
         ("a/b", Path, Path("a/b")),
         ({"a": 1}, dict[str, int], {"a": 1}),
         ({"a": [1, None]}, dict[str, Any], {"a": [1, None]}),
+        ('{"a": [1, null]}', dict[str, Any], {"a": [1, None]}),
+        ('{"a": 1}', dict[str, Any] | None, {"a": 1}),
     ],
 )
 def test_values_that_fit(value: Any, hint: Any, expected: Any) -> None:
@@ -102,6 +104,8 @@ def test_nan_is_a_number() -> None:
         (None, int | str, r"must be integer \| text, but is None"),
         (3, Path, "must be text, but is 3"),
         (3, dict[str, int], "must be a table"),
+        ("[1]", dict[str, Any], "must be a table"),
+        ("{a}", dict[str, Any], r"must be a table \(as JSON\), but is '{a}'"),
         (["a"], dict[str, int], "must be a table"),
         (3, Inner, "must be a table"),
         ("x", Inner, "must be a table"),

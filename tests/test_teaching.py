@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from fake_distributions import Site
@@ -17,8 +18,10 @@ from forget.errors import (
 )
 from forget.inference.models import ModelReference, find_model
 from forget.plan import Plan, RunRequest, plan
+from forget.run import check_ready
 from forget.session import Session, open_session
-from forget.teaching import choose_teacher
+from forget.store.manifest import seal
+from forget.teaching import choose_teacher, why_pending
 from tiny_models import make_hollow_model
 
 CODE = """
@@ -249,14 +252,13 @@ def test_what_is_wrong_with_a_teacher(
     message: str,
 ) -> None:
     with pytest.raises(error) as failure:
-        choose_teacher(name, changes, student, session)
+        choose_teacher(name, changes, student, session).check()
     assert message in str(failure.value)
 
 
 def test_a_kind_that_is_not_installed(session: Session, student: ModelReference) -> None:
-    with pytest.raises(RequestError) as failure:
+    with pytest.raises(PluginError, match=r"kind 'absent', which .*To install it: pip install ab"):
         choose_teacher("uninstalled", {}, student, session)
-    assert "absent" in str(failure.value)
 
 
 def test_the_study_names_the_teacher_and_the_teacher_advises(plans: Plans) -> None:
@@ -339,8 +341,32 @@ def test_a_studys_run_waits_for_its_teacher_and_the_others_do_not(plans: Plans) 
     [waiting] = found.pending
     assert waiting.waits_for == "teacher packaged"
     assert "pip install no-such-birds" in waiting.remedy
+    [run] = plans(method="cf-sft").runs
+    assert run.teacher is not None
     with pytest.raises(PluginError, match="needs the model 'packaged'"):
-        plans(method="cf-sft")
+        run.teacher.check()
+
+
+def test_a_run_that_has_its_data_needs_no_teacher(plans: Plans) -> None:
+    [run] = plans(method="cf-sft").runs
+    with pytest.raises(PluginError, match="needs the model 'packaged'"):
+        check_ready(run)
+    run.folder.data.mkdir(parents=True)
+    seal(run.folder.data, "data", {})
+    check_ready(run)
+
+
+def test_a_registry_that_is_wrong_about_a_teacher_is_not_waited_for(
+    session: Session, student: ModelReference
+) -> None:
+    assert "impossibly" in str(why_pending("unfit", student, session))
+    assert "absent" in str(why_pending("uninstalled", student, session))
+    with pytest.raises(UnknownNameError, match="no teacher named 'bog'"):
+        why_pending("bog", student, session)
+    entry = attrs.evolve(session.catalogue.teachers["big"], settings={"stile": "x"})
+    catalogue = attrs.evolve(session.catalogue, teachers={"big": entry})
+    with pytest.raises(SettingsError, match="'stile' of teacher big"):
+        why_pending("big", student, attrs.evolve(session, catalogue=catalogue))
 
 
 def test_another_teacher_is_another_run(plans: Plans) -> None:

@@ -6,6 +6,7 @@ silently ``"3"``). Here a scalar of the wrong type is an error that carries the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
@@ -126,6 +127,17 @@ def _text(value: Any, _: Any) -> str:
     return value
 
 
+def _table(value: Any, _: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise ValueError(f"must be a table (as JSON), but is {value!r}") from None
+    if not isinstance(value, dict):
+        raise ValueError("must be a table")
+    return value
+
+
 def _literal(value: Any, hint: Any) -> Any:
     if value not in get_args(hint):
         raise ValueError(f"must be one of {', '.join(map(str, get_args(hint)))}, but is {value!r}")
@@ -172,4 +184,5 @@ _CONVERTER.register_structure_hook(str, _text)
 _CONVERTER.register_structure_hook_func(_is_generic(Literal), _literal)
 _CONVERTER.register_structure_hook_func(_is_generic(tuple), _tuple)
 _CONVERTER.register_structure_hook_func(_is_union, _optional)
+_CONVERTER.register_structure_hook_func(lambda hint: hint == dict[str, Any], _table)
 _CONVERTER.register_structure_hook(Path, lambda value, _: Path(_text(value, None)))

@@ -23,10 +23,10 @@ from forget.session import Session
 from forget.store import runfile
 from forget.store.layout import checkpoint_name
 from forget.store.lock import exclusive
-from forget.store.manifest import verify
+from forget.store.manifest import read_manifest, verify
 from forget.teaching import TeacherChoice
 
-__all__ = ["carry_out", "check_frozen", "preflight"]
+__all__ = ["carry_out", "check_ready", "preflight"]
 
 
 def carry_out(run: Run, session: Session, progress: Progress) -> SweepRecord:
@@ -73,14 +73,27 @@ def preflight(run: Run, session: Session) -> None:
     Raises:
         FrozenRunError: The run directory holds a run with other settings.
         DataError: A data file is corrupt.
+        RequestError: The teacher, which is still needed, cannot be used on this machine.
     """
-    check_frozen(run)
+    check_ready(run)
     for exam in run.exams:
         exam.check()
     _training_dataset(run).load("train", session.mirror)
 
 
-def check_frozen(run: Run) -> None:
+def check_ready(run: Run) -> None:
+    """Find what can be wrong with a settled run without reading any data.
+
+    Raises:
+        FrozenRunError: The run directory holds a run with other settings.
+        RequestError: The teacher, which is still needed, cannot be used on this machine.
+    """
+    _check_frozen(run)
+    if run.teacher is not None and read_manifest(run.folder.data) is None:
+        run.teacher.check()
+
+
+def _check_frozen(run: Run) -> None:
     """Refuse a run directory that holds a run with other settings, before anything is done.
 
     Raises:

@@ -54,6 +54,22 @@ class TeacherChoice:
             "settings": {} if self.settings is None else identity(self.settings),
         }
 
+    def check(self) -> None:
+        """Find what is missing on this machine, without loading or asking anything.
+
+        Raises:
+            PluginError: Its model's package is not installed.
+            RequestError: What its kind needs (a package, a key) is not there.
+        """
+        entry = self.model.entry if self.model is not None else None
+        package = missing_package(entry) if entry is not None else None
+        if self.model is not None and package is not None:
+            raise PluginError(
+                f"The teacher {self.name!r} needs the model {self.model.name!r}. {package}"
+            )
+        if self.settings is not None:
+            self.provided.record.check(self.settings)
+
     def obtain(self, progress: Progress) -> TeacherChoice:
         """Return the choice with its model on this machine.
 
@@ -105,6 +121,9 @@ def choose_teacher(
 ) -> TeacherChoice:
     """Settle a teacher by name: a registry entry, a teacher of a plugin, or a kind itself.
 
+    Whether it can be used on this machine is for `TeacherChoice.check`: a run that has its data
+    needs no teacher any more.
+
     Args:
         name: As the user or the study wrote it.
         changes: Settings of the teacher over those of the registry; ``model`` and ``family`` too.
@@ -113,13 +132,11 @@ def choose_teacher(
 
     Raises:
         UnknownNameError: There is no such teacher or model.
-        PluginError: Its plugin or its model's package is not installed.
+        PluginError: Its plugin is not installed.
         RequestError: It cannot be used as asked for.
     """
     entry = session.catalogue.teachers.get(name)
-    provided = session.plugins.get(
-        "teachers", entry.kind if entry and entry.kind else name, session.catalogue
-    )
+    provided = _provided(name, entry, session)
     record = provided.record
     if not isinstance(record, TeacherKind):
         if changes:
@@ -135,10 +152,19 @@ def choose_teacher(
     settings = build(
         record.settings, entry.settings if entry else {}, changes, where=f"teacher {name}"
     )
-    record.check(settings)
     return TeacherChoice(
         name=name, family=family, provided=provided, entry=entry, model=model, settings=settings
     )
+
+
+def _provided(name: str, entry: TeacherEntry | None, session: Session) -> Provided:
+    kind = entry.kind if entry is not None else None
+    if entry is not None and kind and entry.install and kind not in session.plugins.all("teachers"):
+        raise PluginError(
+            f"The teacher {name!r} is of the kind {kind!r}, which no installed plugin brings. "
+            f"To install it: {entry.install}"
+        )
+    return session.plugins.get("teachers", kind or name, session.catalogue)
 
 
 def _model(
@@ -160,11 +186,7 @@ def _model(
             f"The teacher {name!r} is a kind of teachers and needs a model: "
             "add --set teacher.model=NAME, or name a teacher of `forget list teachers`."
         )
-    model = find_model(named, session.catalogue)
-    package = missing_package(model.entry) if model.entry is not None else None
-    if package is not None:
-        raise PluginError(f"The teacher {name!r} needs the model {model.name!r}. {package}")
-    return model
+    return find_model(named, session.catalogue)
 
 
 def check_family(method: Method, teacher: TeacherChoice, student: ModelReference) -> None:
@@ -202,9 +224,16 @@ def why_pending(name: str, student: ModelReference, session: Session) -> str | N
     """Say what a study's teacher waits for: a plugin, its model's package, a key; None if nothing.
 
     The teacher is not loaded, and a model that has yet to be fetched is not missing.
+
+    Raises:
+        RequestError: The registry is wrong about it: nothing that could be installed mends that.
     """
     try:
-        choose_teacher(name, {}, student, session)
+        teacher = choose_teacher(name, {}, student, session)
+    except PluginError as error:
+        return str(error)
+    try:
+        teacher.check()
     except RequestError as error:
         return str(error)
     return None

@@ -87,11 +87,11 @@ def command(
 def _show_outlook(planned: Plan, session: Session, as_json: bool) -> None:
     from forget.cli.console import print_json, print_steps
     from forget.outlook import outlook
-    from forget.run import check_frozen
+    from forget.run import check_ready
 
     found = []
     for run in planned.runs:
-        check_frozen(run)
+        check_ready(run)
         found.append((run, outlook(run, session)))
     if as_json:
         print_json(

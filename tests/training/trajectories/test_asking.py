@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from forget.errors import SettingsError
 from forget.training.trajectories.asking import choose_questions, plan_asks, worked_prompt
 from training.trajectories.conftest import Graded, NoData, settings
 
@@ -37,6 +38,12 @@ def test_choice_follows_the_sampling_seed() -> None:
         for seed in range(20)
     }
     assert len(found) > 10
+
+
+def test_greedy_decoding_is_asked_once() -> None:
+    assert settings(temperature=0, samples=1).samples == 1
+    with pytest.raises(SettingsError, match=r"all samples=2 .* are the same\. Add --set samples=1"):
+        settings(temperature=0, samples=2)
 
 
 def test_every_question_comes_once_before_any_comes_twice() -> None:

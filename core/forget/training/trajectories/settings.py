@@ -7,6 +7,7 @@ from typing import Any, Literal
 import attrs
 
 from forget.completion import Sampling
+from forget.errors import SettingsError
 from forget.method import TrainingSettings
 from forget.settings import setting
 
@@ -43,6 +44,18 @@ class TrajectorySettings(TrainingSettings):
     thoughts: Literal["strip", "keep"] = setting(
         "strip", "whether the text inside <think> is learned or taken out"
     )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse to ask the same several times.
+
+        Raises:
+            SettingsError: Greedy decoding writes one completion, however often it is asked.
+        """
+        if self.temperature == 0 and self.samples > 1:
+            raise SettingsError(
+                f"With temperature=0 all samples={self.samples} completions of a question are the "
+                "same. Add --set samples=1, or raise the temperature."
+            )
 
     def sampling(self, default_max_new_tokens: int) -> Sampling:
         """Return how completions are drawn; the dataset's length holds where none was set."""
