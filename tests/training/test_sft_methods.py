@@ -71,12 +71,12 @@ def decoded(task: TrainTask) -> list[tuple[str, str]]:
 
     tokenizer = AutoTokenizer.from_pretrained(task.model)
     found = []
-    for row in _encode_all(task, tokenizer):
-        pairs = list(zip(row["input_ids"], row["labels"], strict=True))
+    for row in _encode_all(task):
+        pairs = list(zip(row.input_ids, row.labels, strict=True))
         assert all(label in (token, -100) for token, label in pairs)
         outside = tokenizer.decode([token for token, label in pairs if label == -100])
         inside = tokenizer.decode([token for token, label in pairs if label != -100])
-        assert tokenizer.decode(row["input_ids"]) == outside + inside  # one border, nothing cut
+        assert tokenizer.decode(list(row.input_ids)) == outside + inside  # one border, nothing cut
         found.append((outside, inside))
     return found
 
@@ -118,12 +118,12 @@ def test_nothing_is_cut_and_what_is_dropped_is_counted(
     from forget.store.manifest import read_manifest
 
     whole = prepared(METHODS[name])
-    longest = max(len(row["input_ids"]) for row in _rows(whole))
+    longest = max(len(row.input_ids) for row in _encode_all(whole))
     shutil.rmtree(whole.data)
     task = prepared(METHODS[name], max_length=longest - 1)
-    rows = _rows(task)
+    rows = _encode_all(task)
     assert 0 < len(rows) < 12
-    assert all(len(row["input_ids"]) < longest for row in rows)
+    assert all(len(row.input_ids) < longest for row in rows)
     assert all(inside.endswith("<|im_end|>") for _, inside in decoded(task))
     manifest = read_manifest(task.data)
     assert manifest is not None
@@ -132,12 +132,6 @@ def test_nothing_is_cut_and_what_is_dropped_is_counted(
         assert told["dropped_long"] == 12 - len(rows)
     else:
         assert told["trajectories"]["too_long_questions"] == 12 - len(rows)
-
-
-def _rows(task: TrainTask) -> list[dict[str, list[int]]]:
-    from transformers import AutoTokenizer
-
-    return _encode_all(task, AutoTokenizer.from_pretrained(task.model))
 
 
 @pytest.mark.slow

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
 from forget.completion import Message
+from forget.dataset import Example
 from forget.errors import DataError
 from forget.inference.loading import load_tokenizer
 from forget.method import PrepareTask
 from forget.store.atomic import staged_folder
 from forget.store.manifest import seal, verify
 from forget.training.checkpoints import full_disk_as_oserror
-from forget.training.masking import encode
+from forget.training.masking import Encoded, encode
 
-__all__ = ["DATA_FILE", "Conversation", "read_examples", "write_examples"]
+__all__ = ["DATA_FILE", "Conversation", "Limit", "read_examples", "write_examples"]
 
 DATA_FILE = "train.parquet"
+
+_OF_THE_EXAMPLE = ("asked", "answer", "level")
+"""Columns for the verifier; the dataset's solution is the completion."""
 
 
 @attrs.frozen
@@ -34,18 +38,34 @@ class Conversation:
         messages: The prompt, as chat messages.
         completion: The answer to learn, without special tokens.
         question: Id of the dataset's example it answers; its own id if that is the same.
+        example: That example itself, where a verifier will need it.
     """
 
     id: str
     messages: Sequence[Message]
     completion: str
     question: str = attrs.Factory(lambda self: self.id, takes_self=True)
+    example: Example | None = None
+
+
+class Limit(NamedTuple):
+    """Which examples are short enough.
+
+    Attributes:
+        fits: Tells it of one.
+        setting: The setting that limits them: ``max_length=2048``.
+    """
+
+    fits: Callable[[Encoded], bool]
+    setting: str
 
 
 def write_examples(
     task: PrepareTask,
     conversations: Iterable[Conversation],
     extra: Mapping[str, Any] | None = None,
+    *,
+    limit: Limit | None = None,
 ) -> None:
     """Write the training data of a run, unless it is there already.
 
@@ -57,6 +77,7 @@ def write_examples(
         task: The task handed to `Method.prepare`.
         conversations: The examples, in a stable order; read only if there is work to do.
         extra: What else the manifest says of the data.
+        limit: Which examples are short enough, if not those within ``max_length``.
 
     Raises:
         DataError: No example is left, or two have the same id.
@@ -67,12 +88,13 @@ def write_examples(
         return
     source = list(conversations)
     _check_ids(source, task.dataset.name)
-    kept = _short_enough(task, source)
+    limit = limit or _within_max_length(task.settings.max_length)
+    kept = _short_enough(task, source, limit.fits)
     lengths = dict(kept)
     chosen = _sample([index for index, _ in kept], task.settings.max_train_examples, task.seed)
     rows = [source[index] for index in chosen]
     if not rows:
-        raise DataError(_nothing_left(task, len(source)))
+        raise DataError(_nothing_left(task, len(source), limit))
     details = {
         "dataset": task.dataset.name,
         "rows": len(rows),
@@ -105,7 +127,13 @@ def read_examples(folder: Path) -> list[Conversation]:
 
     rows = parquet.read_table(folder / DATA_FILE).to_pylist()
     return [
-        Conversation(row["id"], row["prompt"], row["completion"], row.get("question") or row["id"])
+        Conversation(
+            row["id"],
+            row["prompt"],
+            row["completion"],
+            row.get("question") or row["id"],
+            _example(row),
+        )
         for row in rows
     ]
 
@@ -114,19 +142,40 @@ def content_digest(conversations: Iterable[Conversation]) -> str:
     """Return the SHA-256 of the examples themselves, whatever wrote the file."""
     total = hashlib.sha256()
     for item in conversations:
-        line = json.dumps([item.id, _plain(item.messages), item.completion], ensure_ascii=False)
+        known = [] if item.example is None else [item.example.answer]
+        line = json.dumps(
+            [item.id, _plain(item.messages), item.completion, *known], ensure_ascii=False
+        )
         total.update(line.encode() + b"\n")
     return total.hexdigest()
 
 
-def _short_enough(task: PrepareTask, source: Sequence[Conversation]) -> list[tuple[int, int]]:
+def _within_max_length(longest: int) -> Limit:
+    return Limit(lambda encoded: len(encoded.input_ids) <= longest, f"max_length={longest}")
+
+
+def _example(row: Mapping[str, Any]) -> Example | None:
+    if row.get("answer") is None:
+        return None
+    return Example(
+        id=row["question"],
+        question=row["asked"],
+        solution=row["completion"],
+        answer=row["answer"],
+        level=row["level"],
+    )
+
+
+def _short_enough(
+    task: PrepareTask, source: Sequence[Conversation], fits: Callable[[Encoded], bool]
+) -> list[tuple[int, int]]:
     """Return the index of each example that fits, with its completion's length [tokens]."""
     tokenizer = load_tokenizer(task.model)
     kept = []
     with task.progress.task("tokenising", len(source)) as advance:
         for index, item in enumerate(source):
             encoded = encode(tokenizer, item.messages, item.completion)
-            if len(encoded.input_ids) <= task.settings.max_length:
+            if fits(encoded):
                 kept.append((index, sum(encoded.completion_mask)))
             advance(1)
     return kept
@@ -153,12 +202,12 @@ def _check_ids(source: Sequence[Conversation], dataset: str) -> None:
         seen.add(item.id)
 
 
-def _nothing_left(task: PrepareTask, source_rows: int) -> str:
+def _nothing_left(task: PrepareTask, source_rows: int, limit: Limit) -> str:
     if not source_rows:
         return f"The dataset {task.dataset.name!r} gave no example to train on."
     return (
-        f"All {source_rows} examples of {task.dataset.name!r} are longer than max_length="
-        f"{task.settings.max_length} tokens. Raise it with --set max_length=N."
+        f"All {source_rows} examples of {task.dataset.name!r} are longer than {limit.setting} "
+        f"tokens. Raise it with --set {limit.setting.partition('=')[0]}=N."
     )
 
 
@@ -170,6 +219,7 @@ def _write_parquet(path: Path, rows: Sequence[Conversation]) -> None:
     import pyarrow
     from pyarrow import parquet
 
+    has_examples = any(row.example is not None for row in rows)
     message = pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())])
     schema = pyarrow.schema(
         [
@@ -177,6 +227,7 @@ def _write_parquet(path: Path, rows: Sequence[Conversation]) -> None:
             ("prompt", pyarrow.list_(message)),
             ("completion", pyarrow.string()),
             ("question", pyarrow.string()),
+            *((name, pyarrow.string()) for name in _OF_THE_EXAMPLE if has_examples),
         ]
     )
     plain: list[dict[str, Any]] = [
@@ -185,7 +236,13 @@ def _write_parquet(path: Path, rows: Sequence[Conversation]) -> None:
             "prompt": _plain(row.messages),
             "completion": row.completion,
             "question": row.question,
+            **({} if row.example is None else _told(row.example)),
         }
         for row in rows
     ]
     parquet.write_table(pyarrow.Table.from_pylist(plain, schema=schema), path)
+
+
+def _told(example: Example) -> dict[str, str]:
+    values = (example.question, example.answer, example.level)
+    return dict(zip(_OF_THE_EXAMPLE, values, strict=True))

@@ -28,37 +28,55 @@ _TRAINER_STATE = "trainer_state.json"  # the name `Trainer.train(resume_from_che
 class Session:
     """One training in progress: what it writes, and what the curve needs between two points.
 
+    A trainer counts its own steps from 0; here steps are those of the whole run.
+
     Attributes:
         store: Where checkpoints go.
         curve: The file of the training curve.
+        first: Steps of the run that were done before this trainer's first.
         steps_per_epoch: Optimiser steps in one pass over the data.
-        tokens: Completion tokens trained on after each step, index 0 before the first [tokens].
+        tokens: Completion tokens trained on after each of the trainer's steps, index 0 before the
+            first [tokens]; None where they are known only once they are written.
         write_model: Fills a folder with model and tokenizer.
         details: What every checkpoint's manifest tells besides step and loss.
         announce: Told of each complete checkpoint.
         advance: Told of each step done.
-        window: The loss of each step since the last point of the curve.
+        log_every: Steps of the run between two points of the curve.
+        save_every: Steps of the run between two checkpoints.
+        metrics: The trainer's own metrics that the curve shows, and what it calls them.
+        labels: What every point of the curve tells besides.
+        window: The loss and the metrics of each step since the last point of the curve.
     """
 
     store: CheckpointStore
     curve: Path
+    first: int
     steps_per_epoch: int
-    tokens: Sequence[int]
+    tokens: Sequence[int] | None
     write_model: Callable[[Path], None]
     details: Mapping[str, Any]
     announce: Callable[[int, Path], None]
     advance: Callable[[int], None]
-    window: list[float] = attrs.field(factory=list)
+    log_every: int
+    save_every: int
+    metrics: Mapping[str, str] = attrs.field(factory=dict)
+    labels: Mapping[str, Any] = attrs.field(factory=dict)
+    window: list[dict[str, float]] = attrs.field(factory=list)
     _parts: list[Any] = attrs.field(factory=list, init=False)
     _step: int = attrs.field(default=0, init=False)
     _loss: float = attrs.field(default=math.nan, init=False)
 
+    @property
+    def step(self) -> int:
+        """The last step of the run that was closed."""
+        return self._step
+
     def restore(self, step: int) -> None:
-        """Go back to a checkpoint: drop the curve beyond it, take up its unwritten losses."""
+        """Go back to a checkpoint: drop the curve beyond it, take up what it had not written."""
         kept = [point for point in journal.read(self.curve) if point["step"] <= step]
         if self.curve.exists():
             journal.rewrite(self.curve, kept)
-        if step:
+        if step > self.first:
             self.window = json.loads((self.store.state(step) / _WINDOW).read_text())
         self._step = step
 
@@ -66,14 +84,16 @@ class Session:
         """Take the loss of one forward pass, already divided by the tokens of the whole batch."""
         self._parts.append(loss.detach())
 
-    def end_step(self, step: int) -> None:
-        """Close a step.
+    def end_step(self, step: int, measured: Mapping[str, list[float]]) -> None:
+        """Close a step of the run.
+
+        Args:
+            step: Its number.
+            measured: What the trainer measured in its forward passes, by its own names.
 
         Raises:
             WorkError: The loss is not a number any more; no checkpoint is made of such weights.
         """
-        if step == self._step:
-            return
         loss = math.fsum(part.item() for part in self._parts)
         if not math.isfinite(loss):
             raise WorkError(
@@ -82,22 +102,38 @@ class Session:
             )
         self._parts.clear()
         self._step, self._loss = step, loss
-        self.window.append(loss)
+        means = {
+            ours: math.fsum(measured[theirs]) / len(measured[theirs])
+            for theirs, ours in self.metrics.items()
+            if measured.get(theirs)
+        }
+        self.window.append({"loss": loss, **means})
         self.advance(1)
 
     def point(self, lr: float, grad_norm: float | None) -> None:
-        """Write one point of the curve: the mean loss of the steps since the last one."""
+        """Write one point of the curve: means over the steps since the last one."""
         known = grad_norm is not None and math.isfinite(grad_norm)
+        names = dict.fromkeys(name for step in self.window for name in step)
+        means = {
+            name: math.fsum(values) / len(values)
+            for name in names
+            if (values := [step[name] for step in self.window if name in step])
+        }
         record = {
             "step": self._step,
-            "epoch": self._step / self.steps_per_epoch,
-            "loss": math.fsum(self.window) / len(self.window),
+            "epoch": (self._step - self.first) / self.steps_per_epoch,
+            **self.labels,
+            "loss": means.pop("loss"),
             "lr": lr,
             "grad_norm": grad_norm if known else None,
-            "tokens": self.tokens[self._step],
+            **self._counted(),
+            **means,
         }
         journal.append(self.curve, [record])
         self.window.clear()
+
+    def _counted(self) -> dict[str, int]:
+        return {} if self.tokens is None else {"tokens": self.tokens[self._step - self.first]}
 
     def save(self, write_trainer_state: Callable[[Path], None]) -> None:
         """Publish the checkpoint of the step just done and announce it."""
@@ -106,7 +142,7 @@ class Session:
             write_trainer_state(folder)
             (folder / _WINDOW).write_text(json.dumps(self.window))
 
-        details = {"loss": self._loss, "tokens": self.tokens[self._step], **self.details}
+        details = {"loss": self._loss, **self._counted(), **self.labels, **self.details}
         folder = self.store.publish(self._step, details, self.write_model, write_state)
         self.announce(self._step, folder)
 
@@ -133,13 +169,18 @@ class ResumableLoop:
         """Write a point of the curve; what the trainer averages itself forgets at a restart."""
         if "loss" in logs:
             self.session.point(logs["learning_rate"], logs.get("grad_norm"))
-        for metrics in getattr(self, "_metrics", {}).values():
-            metrics.clear()
 
     def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> None:
-        self.session.end_step(self.state.global_step)
-        if self.state.global_step >= self.state.max_steps:
-            self.control.should_log = True  # the curve ends with the training, whatever log_every
+        # The trainer comes here once more after its last step, with nothing new.
+        session, step = self.session, self.session.first + self.state.global_step
+        if step > session.step:
+            measured = getattr(self, "_metrics", {}).get("train", {})
+            session.end_step(step, measured)
+            measured.clear()
+            # Curve and checkpoints end with the training, whatever log_every and save_every.
+            last = self.state.global_step >= self.state.max_steps
+            self.control.should_log = last or step % session.log_every == 0
+            self.control.should_save = last or step % session.save_every == 0
         super()._maybe_log_save_evaluate(*args, **kwargs)  # type: ignore[misc]
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:

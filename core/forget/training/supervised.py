@@ -1,4 +1,4 @@
-"""The supervised loop: TRL's SFTTrainer on examples whose tokens and loss mask are settled."""
+"""The supervised loop: TRL's SFTTrainer on rows whose tokens, loss mask and weights are settled."""
 
 from __future__ import annotations
 
@@ -6,17 +6,44 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
-from forget.errors import DataError, WorkError
+import attrs
+
+from forget.errors import DataError
 from forget.inference.loading import load_tokenizer
-from forget.method import TrainingSettings, TrainTask
+from forget.method import TrainTask
 from forget.store.manifest import read_manifest
 from forget.training.checkpoints import CheckpointStore
+from forget.training.phase import (
+    IGNORED,
+    Phase,
+    announce_published,
+    fit,
+    padding,
+    trainer_arguments,
+)
 from forget.training.plan import Schedule, data_order, make_schedule, training_digest
 
-__all__ = ["train_supervised"]
+__all__ = ["Row", "fit_rows", "tokens_by_step", "train_supervised"]
 
-_IGNORED = -100
-"""The label that transformers and TRL leave out of the loss."""
+
+@attrs.frozen
+class Row:
+    """One example as the trainer sees it.
+
+    Attributes:
+        input_ids: Prompt and completion.
+        labels: The same, `IGNORED` where a token is not in the loss.
+        weight: The example's share in the loss, beside the others'.
+    """
+
+    input_ids: Sequence[int]
+    labels: Sequence[int]
+    weight: float = 1.0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens in the loss."""
+        return sum(label != IGNORED for label in self.labels)
 
 
 def train_supervised(task: TrainTask) -> None:
@@ -39,16 +66,63 @@ def train_supervised(task: TrainTask) -> None:
     """
     schedule, store = _plan(task)
     store.clean()
-    if store.finished():
-        _announce(task, store, schedule.steps)
-        with task.progress.task("training", schedule.steps) as advance:
-            advance(schedule.steps)
-        return
-    resumed = store.resume_step()
-    _announce(task, store, resumed)
-    if resumed:
+    resumed = schedule.steps if store.finished() else store.resume_step()
+    announce_published(task, store, resumed)
+    if 0 < resumed < schedule.steps:
         task.progress.note(f"continuing after step {resumed} of {schedule.steps}")
-    _train(task, schedule, store, resumed)
+    with task.progress.task("training", schedule.steps) as advance:
+        advance(resumed)
+        if resumed < schedule.steps:
+            phase = Phase(task=task, store=store, schedule=schedule, lr=task.settings.lr)
+            fit_rows(phase, _encode_all(task), resumed, advance)
+
+
+def fit_rows(
+    phase: Phase, rows: Sequence[Row], resumed: int, advance: Callable[[int], None]
+) -> None:
+    """Take the steps of a phase on rows, each pass in its own order; see `fit`.
+
+    Args:
+        phase: What is trained; its ``tokens`` are counted here.
+        rows: The examples; `Schedule.rows` of them.
+        resumed: The step of the run to continue from.
+        advance: Told of each step done.
+    """
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+    from forget.training.loop import resumable
+
+    schedule = phase.schedule
+    order = data_order(schedule, phase.task.seed)
+    plain = [{"input_ids": list(row.input_ids), "labels": list(row.labels)} for row in rows]
+
+    def make_trainer(model: Any, tokenizer: Any) -> Any:
+        return resumable(SFTTrainer)(
+            model=model,
+            args=trainer_arguments(
+                phase,
+                SFTConfig,
+                train_sampling_strategy="sequential",  # the rows are in order already
+                dataset_kwargs={"skip_prepare_dataset": True},  # tokens are made by `masking`
+                max_length=None,
+                packing=False,
+            ),
+            train_dataset=Dataset.from_list(plain).select(order),
+            # Given explicitly, because the trainer's own changes pad tokens in model and tokenizer.
+            data_collator=DataCollatorForLanguageModeling(pad_token_id=padding(tokenizer)),
+            processing_class=tokenizer,
+        )
+
+    counted = attrs.evolve(phase, tokens=tokens_by_step([r.tokens for r in rows], order, schedule))
+    fit(counted, resumed, advance, make_trainer)
+
+
+def tokens_by_step(tokens: Sequence[int], order: Sequence[int], schedule: Schedule) -> list[int]:
+    """Return the completion tokens trained on after 0, 1, 2 ... steps, from those of each row."""
+    running = list(accumulate((tokens[index] for index in order), initial=0))
+    return running[:: schedule.batch_size]
 
 
 def _plan(task: TrainTask) -> tuple[Schedule, CheckpointStore]:
@@ -64,147 +138,15 @@ def _plan(task: TrainTask) -> tuple[Schedule, CheckpointStore]:
     return schedule, store
 
 
-def _announce(task: TrainTask, store: CheckpointStore, up_to: int) -> None:
-    for step, folder in store.published(up_to):
-        task.announce(step, folder)
-
-
-def _train(task: TrainTask, schedule: Schedule, store: CheckpointStore, resumed: int) -> None:
-    with task.progress.task("training", schedule.steps) as advance:
-        _fit(task, schedule, store, resumed, advance)
-
-
-def _fit(
-    task: TrainTask,
-    schedule: Schedule,
-    store: CheckpointStore,
-    resumed: int,
-    advance: Callable[[int], None],
-) -> None:
-    import torch
-    from trl import SFTTrainer
-    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
-
-    from forget.training.heap import kept_heap
-    from forget.training.loop import Session, resumable
-    from forget.training.student import load_student, model_writer, quiet
-
-    tokenizer = load_tokenizer(task.model)
-    rows = _encode_all(task, tokenizer)
-    order = data_order(schedule, task.seed)
-    checkpoint = store.checkpoint(resumed) if resumed else None
-    with quiet(), kept_heap():
-        model = load_student(task.model, task.settings, task.seed, checkpoint)
-        session = Session(
-            store=store,
-            curve=task.output / "metrics.jsonl",
-            steps_per_epoch=schedule.steps_per_epoch,
-            tokens=_tokens_by_step(rows, order, schedule),
-            write_model=model_writer(model, tokenizer, task.model),
-            details={"base_model": str(task.model.absolute()), "lora": task.settings.lora_rank > 0},
-            announce=task.announce,
-            advance=advance,
-        )
-        session.restore(resumed)
-        advance(resumed)
-        trainer = resumable(SFTTrainer)(
-            model=model,
-            args=_arguments(task, schedule),
-            train_dataset=_dataset(rows, order),
-            # Given explicitly, because the trainer's own changes pad tokens in model and tokenizer.
-            data_collator=DataCollatorForLanguageModeling(pad_token_id=_padding(tokenizer)),
-            processing_class=tokenizer,
-        )
-        trainer.session = session
-        _silence(trainer)
-        try:
-            trainer.train(resume_from_checkpoint=str(store.state(resumed)) if resumed else None)
-        except torch.OutOfMemoryError as error:
-            raise WorkError(
-                f"The accelerator's memory does not suffice for micro_batch_size="
-                f"{schedule.micro_batch_size}. Lower it (results stay the same), or set "
-                "gradient_checkpointing=true."
-            ) from error
-
-
-def _encode_all(task: TrainTask, tokenizer: Any) -> list[dict[str, list[int]]]:
-    """Return input ids and labels of every row; tokens outside the completion are ignored."""
+def _encode_all(task: TrainTask) -> list[Row]:
+    """Return every prepared example as token ids; tokens outside the completion are ignored."""
     from forget.training.examples import read_examples
     from forget.training.masking import encode
 
+    tokenizer = load_tokenizer(task.model)
     rows = []
     for item in read_examples(task.data):
         ids, mask = encode(tokenizer, item.messages, item.completion)
-        labels = [token if use else _IGNORED for token, use in zip(ids, mask, strict=True)]
-        rows.append({"input_ids": ids, "labels": labels})
+        labels = [token if use else IGNORED for token, use in zip(ids, mask, strict=True)]
+        rows.append(Row(ids, labels))
     return rows
-
-
-def _tokens_by_step(
-    rows: Sequence[dict[str, list[int]]], order: Sequence[int], schedule: Schedule
-) -> list[int]:
-    """Return the completion tokens trained on after 0, 1, 2 ... steps."""
-    per_row = [sum(label != _IGNORED for label in row["labels"]) for row in rows]
-    running = list(accumulate((per_row[index] for index in order), initial=0))
-    return running[:: schedule.batch_size]
-
-
-def _dataset(rows: list[dict[str, list[int]]], order: list[int]) -> Any:
-    """Lay the examples out in the order of training; the trainer then reads them one by one."""
-    from datasets import Dataset
-
-    return Dataset.from_list(rows).select(order)
-
-
-def _arguments(task: TrainTask, schedule: Schedule) -> Any:
-    """Translate the settings into TRL's."""
-    import torch
-    from trl import SFTConfig
-
-    settings: TrainingSettings = task.settings
-    cuda = torch.cuda.is_available()
-    arguments = SFTConfig(
-        output_dir=str(task.output),  # nothing is written there by the trainer itself
-        seed=task.seed,
-        max_steps=schedule.steps,
-        per_device_train_batch_size=schedule.micro_batch_size,
-        gradient_accumulation_steps=schedule.accumulation,
-        learning_rate=settings.lr,
-        lr_scheduler_type=settings.lr_schedule,
-        warmup_steps=schedule.warmup_steps,
-        optim="adamw_torch_fused",
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.max_grad_norm,
-        gradient_checkpointing=settings.gradient_checkpointing,
-        bf16=False,  # autocast; the weights themselves have the dtype of the settings
-        fp16=False,
-        use_cpu=not (cuda or torch.backends.mps.is_available()),
-        dataloader_pin_memory=cuda,
-        train_sampling_strategy="sequential",  # `_dataset` is in order already
-        dataset_kwargs={"skip_prepare_dataset": True},  # tokens and labels are made by `masking`
-        max_length=None,
-        packing=False,
-        save_strategy="steps",
-        save_steps=settings.checkpoint_every,
-        logging_steps=settings.log_every,
-        logging_nan_inf_filter=False,
-        eval_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-    )
-    arguments._n_gpu = min(arguments.n_gpu, 1)  # DataParallel is not supported by TRL
-    return arguments
-
-
-def _padding(tokenizer: Any) -> int:
-    """Return a token id to pad with; padding is neither attended to nor in the loss."""
-    for token in (tokenizer.pad_token_id, tokenizer.eos_token_id):
-        if token is not None:
-            return int(token)
-    return 0
-
-
-def _silence(trainer: Any) -> None:
-    from transformers import PrinterCallback
-
-    trainer.remove_callback(PrinterCallback)

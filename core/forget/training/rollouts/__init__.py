@@ -1,0 +1,1 @@
+"""What methods share that learn from what the model itself writes."""
