@@ -14,12 +14,12 @@ import pytest
 from forget.completion import Sampling
 from forget.errors import RequestError
 from forget.inference import builtin
+from forget.inference import teacher_in_process as implementation
 from forget.inference.builtin import BuiltinEngine
 from forget.inference.loading import load_tokenizer
 from forget.settings import identity
 from forget.teacher import Teacher, TeacherKind, TeacherPrompt
 from forget_teachers.transformers import TransformersKind, TransformersSettings, forget_teachers
-from forget_teachers.transformers import teacher as implementation
 from teachers.kinds import WORKED, by_prompt, prompt, setup, texts
 
 KIND = TransformersKind()

@@ -19,13 +19,13 @@ import pytest
 
 from forget.completion import Sampling
 from forget.errors import RequestError, WorkError
+from forget.inference import teacher_vllm as implementation
 from forget.inference import vllm_process
 from forget.inference.vllm_process import VllmProcess, device_options
 from forget.settings import identity
 from forget.teacher import Teacher, TeacherKind, TeacherPrompt
 from forget_teachers.transformers import TransformersKind, TransformersSettings
 from forget_teachers.vllm import VllmKind, VllmSettings, forget_teachers
-from forget_teachers.vllm import teacher as implementation
 from teachers.kinds import WORKED, by_prompt, prompt, setup, texts
 
 KIND = VllmKind()

@@ -5,25 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import attrs
-
 from forget.hooks import hookimpl
-from forget.settings import setting
-from forget.teacher import Teacher, TeacherKind, TeacherSettings, TeacherSetup
+from forget.inference.teacher_in_process import TransformersSettings
+from forget.teacher import Teacher, TeacherKind, TeacherSetup
 
 __all__ = ["TransformersKind", "TransformersSettings", "forget_teachers"]
-
-
-@attrs.frozen(kw_only=True)
-class TransformersSettings(TeacherSettings):
-    """Settings of a teacher that transformers loads."""
-
-    batch_size: int | None = setting(
-        None,
-        "most completions written together, and lost by a kill; none: what the memory should hold",
-        minimum=1,
-        technical=True,
-    )
 
 
 class TransformersKind:
@@ -44,8 +30,8 @@ class TransformersKind:
         Raises:
             RequestError: The registry's entry names no model.
         """
+        from forget.inference.teacher_in_process import TransformersTeacher
         from forget.inference.teacher_prompts import model_folder
-        from forget_teachers.transformers.teacher import TransformersTeacher
 
         return TransformersTeacher(setup, model_folder(setup))
 

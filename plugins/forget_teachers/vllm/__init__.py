@@ -3,44 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
-
-import attrs
+from typing import Any
 
 from forget.errors import RequestError
 from forget.hooks import hookimpl
-from forget.settings import setting
-from forget.teacher import Teacher, TeacherKind, TeacherSettings, TeacherSetup
+from forget.inference.teacher_vllm import VllmSettings
+from forget.teacher import Teacher, TeacherKind, TeacherSetup
 
 __all__ = ["VllmKind", "VllmSettings", "forget_teachers"]
-
-
-@attrs.frozen(kw_only=True)
-class VllmSettings(TeacherSettings):
-    """Settings of a teacher that vLLM runs."""
-
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
-        "auto", "number format; auto: that of everything else on this machine"
-    )
-    tensor_parallel_size: int = setting(1, "GPUs that share the model", minimum=1, technical=True)
-    gpu_memory_utilization: float = setting(
-        0.9, "share of each GPU's memory that it takes", minimum=0.05, maximum=1, technical=True
-    )
-    max_model_len: int | None = setting(
-        None,
-        "longest prompt with its completion [tokens]; none: what the prompts need",
-        minimum=2,
-        technical=True,
-    )
-    kv_cache_gb: float | None = setting(
-        None,
-        "memory for keys and values [GB]; none: what is left of a GPU's share, 2 on a CPU",
-        minimum=0.01,
-        technical=True,
-    )
-    enforce_eager: bool = setting(
-        False, "start faster and write slower, without CUDA graphs", technical=True
-    )
 
 
 class VllmKind:
@@ -70,9 +40,9 @@ class VllmKind:
                 does not know the device.
         """
         from forget.inference.teacher_prompts import model_folder
+        from forget.inference.teacher_vllm import VllmTeacher
         from forget.inference.vllm_process import DEVICES
         from forget.inference.weights import adapter_base
-        from forget_teachers.vllm.teacher import VllmTeacher
 
         folder = model_folder(setup)
         instead = f'Write kind = "transformers" into [teachers.{setup.name}].'
