@@ -45,10 +45,12 @@ class TransformersTeacher(SetTeacher):
     Args:
         setup: What it is.
         folder: Its model.
+        as_evaluated: See `ask`.
     """
 
-    def __init__(self, setup: TeacherSetup, folder: Path) -> None:
+    def __init__(self, setup: TeacherSetup, folder: Path, *, as_evaluated: bool = False) -> None:
         super().__init__(setup)
+        self._as_evaluated = as_evaluated
         self._settings = setup.settings
         self._folder = folder
         self._machine = Machine(device=setup.device, device_name="", dtype=setup.dtype)
@@ -60,7 +62,14 @@ class TransformersTeacher(SetTeacher):
         tokenizer = load_tokenizer(self._folder)
         window = context_window(self._folder, tokenizer)
         thinking = self._settings.thinking
-        asked, refused = ask(tokenizer, prompts, sampling, window, thinking=thinking)
+        asked, refused = ask(
+            tokenizer,
+            prompts,
+            sampling,
+            window,
+            thinking=thinking,
+            as_evaluated=self._as_evaluated,
+        )
         yield from refused
         if not asked:
             return

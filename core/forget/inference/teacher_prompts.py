@@ -72,6 +72,7 @@ def ask(
     window: int,
     *,
     thinking: bool,
+    as_evaluated: bool = False,
 ) -> tuple[list[Asked], list[TeacherOutput]]:
     """Render and tokenise prompts: by the chat template, for base models as worked examples.
 
@@ -81,13 +82,15 @@ def ask(
         sampling: How completions are drawn; each prompt has its own seed.
         window: Longest text of the model [tokens], completion included.
         thinking: Let a model with a thinking mode think.
+        as_evaluated: Ask base models as they are asked in training and evaluation, without worked
+            examples around the question.
 
     Returns:
         The prompts that can be asked, and an output with the reason for each that cannot.
     """
     from jinja2 import TemplateError
 
-    worked = not has_template(tokenizer)
+    worked = not has_template(tokenizer) and not as_evaluated
     asked, refused = [], []
     for index, prompt in enumerate(prompts):
         own = attrs.evolve(sampling, seed=prompt.seed)

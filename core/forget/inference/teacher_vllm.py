@@ -61,10 +61,12 @@ class VllmTeacher(SetTeacher):
     Args:
         setup: What it is.
         folder: Its model, of which no copy is held here but the tokenizer.
+        as_evaluated: See `ask`.
     """
 
-    def __init__(self, setup: TeacherSetup, folder: Path) -> None:
+    def __init__(self, setup: TeacherSetup, folder: Path, *, as_evaluated: bool = False) -> None:
         super().__init__(setup)
+        self._as_evaluated = as_evaluated
         self._setup = setup
         self._folder = folder
 
@@ -76,7 +78,14 @@ class VllmTeacher(SetTeacher):
         tokenizer = load_tokenizer(self._folder)
         window = context_window(self._folder, tokenizer)
         window = min(window, settings.max_model_len or window)
-        asked, refused = ask(tokenizer, prompts, sampling, window, thinking=settings.thinking)
+        asked, refused = ask(
+            tokenizer,
+            prompts,
+            sampling,
+            window,
+            thinking=settings.thinking,
+            as_evaluated=self._as_evaluated,
+        )
         yield from refused
         if not asked:
             return

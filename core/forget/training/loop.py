@@ -198,6 +198,11 @@ class ResumableLoop:
         """Send nothing: a training is nobody's business, and a compute node has no network."""
 
 
-def resumable(trainer: type) -> Any:
-    """Return a trainer class whose curve and checkpoints are those of a `Session`."""
-    return type(f"Resumable{trainer.__name__}", (ResumableLoop, trainer), {})
+def resumable(trainer: type, *losses: type) -> Any:
+    """Return a trainer class whose curve and checkpoints are those of a `Session`.
+
+    Args:
+        trainer: The class of transformers or TRL.
+        losses: Mixins that take the place of its loss.
+    """
+    return type(f"Resumable{trainer.__name__}", (ResumableLoop, *losses, trainer), {})

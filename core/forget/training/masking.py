@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from forget.completion import Message
+from forget.completion import Completion, Message
 from forget.errors import ModelError
 from forget.inference.chat import render_prompt
 
-__all__ = ["Encoded", "encode"]
+__all__ = ["Encoded", "encode", "encode_written"]
 
 
 class Encoded(NamedTuple):
@@ -59,6 +59,32 @@ def encode(tokenizer: Any, prompt: Sequence[Message], completion: str) -> Encode
                 f"The tokenizer of {_name(tokenizer)} cannot split a prompt from its completion: "
                 f"the tokens around {prompt_text[-20:] + target[:20]!r} change the text."
             )
+    return Encoded(
+        input_ids=prompt_ids + target_ids,
+        completion_mask=[0] * len(prompt_ids) + [1] * len(target_ids),
+    )
+
+
+def encode_written(tokenizer: Any, prompt: Sequence[Message], completion: Completion) -> Encoded:
+    """Tokenise what the model itself wrote for a prompt, to the letter.
+
+    White space stays, and a completion that was cut at its length limit gets no end of turn, for
+    the model wrote none. The tokens are those that the tokenizer makes of the text, which for a
+    few completions are not those that were drawn.
+
+    Args:
+        tokenizer: The model's tokenizer.
+        prompt: The messages that were asked.
+        completion: The answer.
+
+    Raises:
+        ModelError: The tokenizer has no token that ends a turn.
+    """
+    prompt_text = render_prompt(tokenizer, prompt)
+    prompt_ids = _ids(tokenizer, prompt_text)
+    target_ids = _ids(tokenizer, completion.text)
+    if completion.finished:
+        target_ids += _ids(tokenizer, _target(tokenizer, prompt, prompt_text, "1")[1:])
     return Encoded(
         input_ids=prompt_ids + target_ids,
         completion_mask=[0] * len(prompt_ids) + [1] * len(target_ids),

@@ -35,11 +35,12 @@ class Phase:
         lr: Its peak learning rate.
         first: Steps of the run that were done before it.
         start: Checkpoint that it starts from; None for the base model.
-        tokens: Completion tokens after each of its steps, index 0 before the first [tokens]; None
-            where they are known only once they are written.
+        tokens: Completion tokens of the run after each of its steps, index 0 before the first
+            [tokens]; None where they are known only once they are written.
+        tokens_before: The same before it, for who counts them.
         optimizer: What takes the steps.
         metrics: The trainer's own metrics that the curve shows, and what it calls them.
-        labels: What every point of the curve and every checkpoint tells besides.
+        labels: What every point of the curve and every checkpoint tells besides: ``round``.
     """
 
     task: TrainTask
@@ -49,9 +50,15 @@ class Phase:
     first: int = 0
     start: Path | None = None
     tokens: Sequence[int] | None = None
+    tokens_before: int = 0
     optimizer: Literal["adamw", "rmsprop"] = "adamw"
     metrics: Mapping[str, str] = attrs.field(factory=dict)
     labels: Mapping[str, Any] = attrs.field(factory=dict)
+
+    @property
+    def order_seed(self) -> str:
+        """What the order of the examples is drawn by: each round has its own."""
+        return "/".join(map(str, (self.task.seed, *self.labels.values())))
 
     @property
     def last(self) -> int:

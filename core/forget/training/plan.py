@@ -80,7 +80,7 @@ def make_schedule(settings: TrainingSettings, rows: int) -> Schedule:
     )
 
 
-def data_order(schedule: Schedule, seed: int) -> list[int]:
+def data_order(schedule: Schedule, seed: int | str) -> list[int]:
     """List the row of every example in the order of training, ``steps * batch_size`` of them.
 
     Each pass has its own shuffle, a function of seed and pass alone, so the order never depends

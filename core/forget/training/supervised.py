@@ -22,6 +22,7 @@ from forget.training.phase import (
     trainer_arguments,
 )
 from forget.training.plan import Schedule, data_order, make_schedule, training_digest
+from forget.training.weighted import Normalizer, batch_scales
 
 __all__ = ["Row", "fit_rows", "tokens_by_step", "train_supervised"]
 
@@ -78,7 +79,11 @@ def train_supervised(task: TrainTask) -> None:
 
 
 def fit_rows(
-    phase: Phase, rows: Sequence[Row], resumed: int, advance: Callable[[int], None]
+    phase: Phase,
+    rows: Sequence[Row],
+    resumed: int,
+    advance: Callable[[int], None],
+    normalizer: Normalizer | None = None,
 ) -> None:
     """Take the steps of a phase on rows, each pass in its own order; see `fit`.
 
@@ -87,41 +92,79 @@ def fit_rows(
         rows: The examples; `Schedule.rows` of them.
         resumed: The step of the run to continue from.
         advance: Told of each step done.
+        normalizer: What the weighted loss of a batch is divided by, see `weighted.batch_scales`;
+            without one all weights are 1 and the loss is TRL's own.
     """
     from datasets import Dataset
-    from trl import SFTConfig, SFTTrainer
-    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
-
-    from forget.training.loop import resumable
 
     schedule = phase.schedule
-    order = data_order(schedule, phase.task.seed)
-    plain = [{"input_ids": list(row.input_ids), "labels": list(row.labels)} for row in rows]
+    order = data_order(schedule, phase.order_seed)
+    tokens = [row.tokens for row in rows]
+    examples: list[dict[str, Any]] = [
+        {"input_ids": list(row.input_ids), "labels": list(row.labels)} for row in rows
+    ]
+    dataset = Dataset.from_list(examples).select(order)
+    if normalizer is not None:
+        scales = batch_scales(
+            [rows[index].weight for index in order],
+            [tokens[index] for index in order],
+            schedule.batch_size,
+            normalizer,
+        )
+        dataset = dataset.add_column("scale", scales)
 
     def make_trainer(model: Any, tokenizer: Any) -> Any:
-        return resumable(SFTTrainer)(
+        trainer, collator = _loss(padding(tokenizer), weighted=normalizer is not None)
+        return trainer(
             model=model,
-            args=trainer_arguments(
-                phase,
-                SFTConfig,
-                train_sampling_strategy="sequential",  # the rows are in order already
-                dataset_kwargs={"skip_prepare_dataset": True},  # tokens are made by `masking`
-                max_length=None,
-                packing=False,
-            ),
-            train_dataset=Dataset.from_list(plain).select(order),
+            args=_arguments(phase, weighted=normalizer is not None),
+            train_dataset=dataset,
             # Given explicitly, because the trainer's own changes pad tokens in model and tokenizer.
-            data_collator=DataCollatorForLanguageModeling(pad_token_id=padding(tokenizer)),
+            data_collator=collator,
             processing_class=tokenizer,
         )
 
-    counted = attrs.evolve(phase, tokens=tokens_by_step([r.tokens for r in rows], order, schedule))
-    fit(counted, resumed, advance, make_trainer)
+    fit(
+        attrs.evolve(phase, tokens=tokens_by_step(tokens, order, schedule, phase.tokens_before)),
+        resumed,
+        advance,
+        make_trainer,
+    )
 
 
-def tokens_by_step(tokens: Sequence[int], order: Sequence[int], schedule: Schedule) -> list[int]:
+def _loss(pad: int, *, weighted: bool) -> tuple[Any, Any]:
+    """Return the trainer's class and what makes its batches."""
+    from trl import SFTTrainer
+    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+    from forget.training.loop import resumable
+    from forget.training.weighted import WeightedCollator, WeightedLoss
+
+    collator = DataCollatorForLanguageModeling(pad_token_id=pad)
+    if not weighted:
+        return resumable(SFTTrainer), collator
+    return resumable(SFTTrainer, WeightedLoss), WeightedCollator(collator)
+
+
+def _arguments(phase: Phase, *, weighted: bool) -> Any:
+    from trl import SFTConfig
+
+    return trainer_arguments(
+        phase,
+        SFTConfig,
+        train_sampling_strategy="sequential",  # the rows are in order already
+        dataset_kwargs={"skip_prepare_dataset": True},  # tokens are made by `masking`
+        max_length=None,
+        packing=False,
+        remove_unused_columns=not weighted,
+    )
+
+
+def tokens_by_step(
+    tokens: Sequence[int], order: Sequence[int], schedule: Schedule, before: int = 0
+) -> list[int]:
     """Return the completion tokens trained on after 0, 1, 2 ... steps, from those of each row."""
-    running = list(accumulate((tokens[index] for index in order), initial=0))
+    running = list(accumulate((tokens[index] for index in order), initial=before))
     return running[:: schedule.batch_size]
 
 

@@ -13,7 +13,7 @@ from forget.dataset import Dataset, Example
 from forget.teacher import TeacherPrompt
 from forget.training.trajectories.settings import TrajectorySettings
 
-__all__ = ["Ask", "choose_questions", "plan_asks"]
+__all__ = ["Ask", "choose_questions", "one_ask", "plan_asks"]
 
 
 class Ask(NamedTuple):
@@ -71,12 +71,15 @@ def plan_asks(
     for sample in range(settings.samples):
         for example in questions:
             shown = [shot for shot in drawn if shot.id != example.id][: settings.shots]
-            prompt = TeacherPrompt(
-                worked_prompt(dataset, example, shown),
-                _seed(settings.sampling_seed, example.id, sample),
-            )
-            asks.append(Ask(example, sample, prompt, _key(prompt)))
+            messages = worked_prompt(dataset, example, shown)
+            asks.append(one_ask(example, messages, sample, settings.sampling_seed))
     return asks
+
+
+def one_ask(example: Example, messages: Sequence[Message], sample: int, seed: int | str) -> Ask:
+    """Return what asks for one completion; its own seed follows from `seed`, id and number."""
+    prompt = TeacherPrompt(messages, _seed(seed, example.id, sample))
+    return Ask(example, sample, prompt, _key(prompt))
 
 
 def worked_prompt(dataset: Dataset, example: Example, shots: Sequence[Example]) -> list[Message]:
@@ -89,7 +92,7 @@ def worked_prompt(dataset: Dataset, example: Example, shots: Sequence[Example]) 
     return [*before, *turns, question]
 
 
-def _seed(seed: int, example_id: str, sample: int) -> int:
+def _seed(seed: int | str, example_id: str, sample: int) -> int:
     """Derive the seed of one completion; below 2^31, which every server takes."""
     digest = hashlib.sha256(f"{seed}/{example_id}/{sample}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1

@@ -1,0 +1,77 @@
+"""Weighted negative log-likelihood: a mixin for TRL's SFTTrainer, and what makes its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+__all__ = ["Normalizer", "WeightedCollator", "WeightedLoss", "batch_scales"]
+
+Normalizer = Literal["tokens", "sequences"]
+
+_SCALE = "scale"
+
+
+def batch_scales(
+    weights: Sequence[float], tokens: Sequence[int], batch_size: int, normalizer: Normalizer
+) -> list[float]:
+    """Return what each example's summed negative log-likelihood is multiplied by.
+
+    The loss of a batch is ``sum_i w_i sum_t nll_it / sum_i w_i |y_i|`` (``tokens``) or
+    ``sum_i w_i sum_t nll_it / sum_i w_i`` (``sequences``), however it is cut into micro-batches.
+
+    Args:
+        weights: The weight of every example in the order of training.
+        tokens: Its tokens in the loss.
+        batch_size: Examples of an optimiser step.
+        normalizer: What a batch is divided by.
+    """
+    scales: list[float] = []
+    for start in range(0, len(weights), batch_size):
+        some = slice(start, start + batch_size)
+        counted = tokens[some] if normalizer == "tokens" else [1] * len(weights[some])
+        total = sum(w * n for w, n in zip(weights[some], counted, strict=True))
+        scales += [w / total if total else 0.0 for w in weights[some]]
+    return scales
+
+
+class WeightedCollator:
+    """Makes a batch as another collator does, with a scale for each example.
+
+    Args:
+        plain: TRL's collator.
+    """
+
+    def __init__(self, plain: Callable[[list[dict[str, Any]]], dict[str, Any]]) -> None:
+        self._plain = plain
+
+    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Return input ids, labels and mask, [B, T], and the scales, [B, 1]."""
+        import torch
+
+        scales = [example[_SCALE] for example in examples]
+        rest = [{k: v for k, v in example.items() if k != _SCALE} for example in examples]
+        batch = self._plain(rest)
+        batch[_SCALE] = torch.tensor(scales, dtype=torch.float32)[:, None]
+        return batch
+
+
+class WeightedLoss:
+    """Mixin for `trl.SFTTrainer` whose loss becomes ``sum_i scale_i sum_t -log p(y_it)``."""
+
+    accelerator: Any
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """Return the weighted loss; every scale has been divided by its whole batch's sum."""
+        scale_B1 = inputs.pop(_SCALE)
+        outputs = model(**inputs, use_cache=False, fused_lm_head=True)
+        loss = -(outputs.log_probs * scale_B1).sum()  # log-probabilities are 0 where ignored
+        # Processes average their gradients, and the sum is over all of them.
+        loss = loss * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
