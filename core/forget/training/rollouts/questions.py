@@ -17,14 +17,18 @@ from forget.training.rollouts.settings import RolloutSettings
 __all__ = ["write_questions"]
 
 
-def write_questions(task: PrepareTask, *, learn_solutions: bool = False) -> None:
+def write_questions(
+    task: PrepareTask, *, verified: bool = True, learn_solutions: bool = False
+) -> None:
     """Write the training questions of a run, unless they are there already.
 
-    Those without a gold answer cannot be verified and are left out, as are those whose prompt is
-    longer than ``max_prompt_length``; both are counted in the manifest.
+    Those whose prompt is longer than ``max_prompt_length`` are left out and counted in the
+    manifest.
 
     Args:
         task: The task handed to `Method.prepare`; its settings are `RolloutSettings`.
+        verified: Questions without a gold answer are left out too, and counted: nothing that is
+            written for them could be verified.
         learn_solutions: The dataset's own solution is trained on too, so that prompt and solution
             must fit ``max_length``.
 
@@ -37,7 +41,7 @@ def write_questions(task: PrepareTask, *, learn_solutions: bool = False) -> None
     settings: RolloutSettings = task.settings
     _check_window(task)
     examples = task.dataset.load("train", task.data)
-    answered = [example for example in examples if example.answer.strip()]
+    answered = [example for example in examples if example.answer.strip() or not verified]
     if not answered:
         raise DataError(
             f"No question of the dataset {task.dataset.name!r} has a gold answer, so nothing that "

@@ -7,6 +7,7 @@ from typing import Literal
 import attrs
 
 from forget.completion import Sampling
+from forget.errors import SettingsError
 from forget.method import TrainingSettings
 from forget.settings import setting
 
@@ -57,3 +58,15 @@ class RoundSettings(RolloutSettings):
         "what writes: builtin, vllm, or auto: vLLM where it is installed and there is a GPU",
         technical=True,
     )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse fewer steps than rounds.
+
+        Raises:
+            SettingsError: ``max_steps`` cannot be divided among the rounds.
+        """
+        if self.max_steps is not None and self.max_steps < self.rounds:
+            raise SettingsError(
+                f"max_steps={self.max_steps} are fewer than rounds={self.rounds}: every round "
+                "takes a step at least. Raise max_steps, or lower rounds."
+            )

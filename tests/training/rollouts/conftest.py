@@ -1,0 +1,70 @@
+"""Trainings in rounds of a tiny model, and rewards that a model of random weights can earn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forget.completion import Completion
+from forget.dataset import Example, Verdict
+from forget.method import PrepareTask, TrainTask
+from training.trajectories.conftest import Graded, NoData
+
+SMALL: dict[str, Any] = {
+    "lr": 1e-2,
+    "batch_size": 4,
+    "micro_batch_size": 2,
+    "max_steps": 6,
+    "max_length": 128,
+    "dtype": "float32",
+    "checkpoint_every": 2,
+    "log_every": 2,
+    "rounds": 2,
+    "max_completion_length": 12,
+    "max_prompt_length": 100,
+}
+
+Make = Callable[..., TrainTask]
+
+
+def by_length(example: Example, completion: Completion, verdict: Verdict) -> float:
+    """Half a point for an even length, for one that can be earned without knowing anything."""
+    return len(completion.text) % 2 / 2
+
+
+def fails(example: Example, completion: Completion, verdict: Verdict) -> float:
+    raise ZeroDivisionError("of the user's")
+
+
+def no_number(example: Example, completion: Completion, verdict: Verdict) -> float:
+    return float("nan")
+
+
+@pytest.fixture
+def prepared(tiny_model: Path, tmp_path: Path) -> Make:
+    """Prepare the graded sums for a method and return its training task."""
+
+    def make(method: Any, output: str = "run", dataset: Any = None, **changes: Any) -> TrainTask:
+        settings = method.settings(**{**SMALL, **changes})
+        task = PrepareTask(
+            dataset=dataset or Graded(),
+            data=NoData(),
+            model=tiny_model,
+            settings=settings,
+            seed=3,
+            output=tmp_path / output / "data",
+        )
+        method.prepare(task)
+        return TrainTask(
+            dataset=task.dataset,
+            model=tiny_model,
+            data=task.output,
+            output=tmp_path / output,
+            settings=settings,
+            seed=3,
+        )
+
+    return make
