@@ -268,8 +268,8 @@ def test_a_study_plans_what_is_pending(tmp_path: Path, capsys: pytest.CaptureFix
     planned = json.loads(said)
     assert len(planned["runs"]) + len(planned["pending"]) == 6
     waiting = {line["waits_for"] for line in planned["pending"]}
-    assert "method spin" in waiting
+    assert "method grpo" in waiting
     assert all(line["remedy"] for line in planned["pending"])
-    status, _, err = forget([*command, "--method=spin", *mirror], capsys)
+    status, _, err = forget([*command, "--method=grpo", *mirror], capsys)
     assert status == 2
     assert "pending" in err

@@ -203,9 +203,9 @@ def test_a_broken_plugin_is_listed_with_its_reason(site: Site, arguments: list[s
 
 
 def test_a_broken_plugin_of_a_registered_name_is_listed_once(site: Site) -> None:
-    site.install("forget-made", "import no_such_module_anywhere", plugin="spin")
+    site.install("forget-made", "import no_such_module_anywhere", plugin="grpo")
     lines = [line for line in listed() if line["status"] == "broken"]
-    assert [(line["name"], line["kind"]) for line in lines] == [("spin", "method")]
+    assert [(line["name"], line["kind"]) for line in lines] == [("grpo", "method")]
 
 
 def test_a_table_for_people_says_the_same() -> None:

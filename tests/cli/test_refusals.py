@@ -44,7 +44,7 @@ def refused(arguments: list[str], out: Path, capsys: pytest.CaptureFixture[str])
         (["--method", "gt-sft", "--benchmarks", "core11"], ["no benchmark or suite", "'core10'"]),
         (["--method", "gt-sft", "--model", "smollm"], ["no model named", "'smollm2-135m'"]),
         (["--method", "gt-sft", "--study", "phase3"], ["no study named", "'phase1'"]),
-        (["--method", "spin"], ["pending", "pip install"]),
+        (["--method", "grpo"], ["pending", "pip install"]),
         (["--method", "gt-sft", "--limit", "0"], ["--limit must be at least 1"]),
         (["--method", "gt-sft", "--max-steps", "0"], ["max_steps", "at least 1"]),
         (["--method", "gt-sft", "--batch-size", "0"], ["--batch-size must be at least 1"]),

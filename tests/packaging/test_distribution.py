@@ -217,6 +217,7 @@ def test_the_wheel_works_alone(environment: list[str], tmp_path: Path) -> None:
         if name in ("core10", "mini"):
             continue
         kinds = {"openai": "teacher", "transformers": "teacher", "vllm": "teacher"}
+        kinds |= {"pi": "method", "spin": "method"}
         kind = "method" if name.endswith("-sft") else kinds.get(name, "dataset")
         assert lines[kind, name]["status"] == "installed"
         assert lines[kind, name]["provider"] == f"forget-llm {VERSION}"
