@@ -18,25 +18,12 @@ from forget.inference.support import unsupported
 from forget.inference.teacher_prompts import Asked, SetTeacher, ask
 from forget.inference.tokens import context_window
 from forget.inference.weights import adapter_base
-from forget.settings import setting
-from forget.teacher import TeacherOutput, TeacherPrompt, TeacherSettings, TeacherSetup
+from forget.teacher import TeacherOutput, TeacherPrompt, TeacherSetup
 
-__all__ = ["TransformersSettings", "TransformersTeacher"]
+__all__ = ["TransformersTeacher"]
 
 _TOGETHER = 16
 """Completions of a batch of transformers' own generation if nobody says otherwise."""
-
-
-@attrs.frozen(kw_only=True)
-class TransformersSettings(TeacherSettings):
-    """Settings of a teacher that transformers loads."""
-
-    batch_size: int | None = setting(
-        None,
-        "most completions written together, and lost by a kill; none: what the memory should hold",
-        minimum=1,
-        technical=True,
-    )
 
 
 class TransformersTeacher(SetTeacher):

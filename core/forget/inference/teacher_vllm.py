@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
-
-import attrs
+from typing import Any
 
 from forget.completion import Sampling
 from forget.errors import WorkError
@@ -16,43 +14,14 @@ from forget.inference.loading import load_tokenizer
 from forget.inference.teacher_prompts import Asked, SetTeacher, ask
 from forget.inference.tokens import context_window
 from forget.inference.vllm_process import VllmProcess, device_options, read_answer, request
-from forget.settings import setting
-from forget.teacher import TeacherOutput, TeacherPrompt, TeacherSettings, TeacherSetup
+from forget.teacher import TeacherOutput, TeacherPrompt, TeacherSetup
 
-__all__ = ["VllmSettings", "VllmTeacher"]
+__all__ = ["VllmTeacher"]
 
 _WAITING = 2048
 """Prompts that vLLM has at once: more than it takes in together, so that it never waits for us."""
 
 _CPU_KEYS_GB = 2.0
-
-
-@attrs.frozen(kw_only=True)
-class VllmSettings(TeacherSettings):
-    """Settings of a teacher that vLLM runs."""
-
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
-        "auto", "number format; auto: that of everything else on this machine"
-    )
-    tensor_parallel_size: int = setting(1, "GPUs that share the model", minimum=1, technical=True)
-    gpu_memory_utilization: float = setting(
-        0.9, "share of each GPU's memory that it takes", minimum=0.05, maximum=1, technical=True
-    )
-    max_model_len: int | None = setting(
-        None,
-        "longest prompt with its completion [tokens]; none: what the prompts need",
-        minimum=2,
-        technical=True,
-    )
-    kv_cache_gb: float | None = setting(
-        None,
-        "memory for keys and values [GB]; none: what is left of a GPU's share, 2 on a CPU",
-        minimum=0.01,
-        technical=True,
-    )
-    enforce_eager: bool = setting(
-        False, "start faster and write slower, without CUDA graphs", technical=True
-    )
 
 
 class VllmTeacher(SetTeacher):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from forget.hooks import hookimpl
-from forget.inference.teacher_in_process import TransformersSettings
+from forget.inference.teacher_settings import TransformersSettings
 from forget.teacher import Teacher, TeacherKind, TeacherSetup
 
 __all__ = ["TransformersKind", "TransformersSettings", "forget_teachers"]

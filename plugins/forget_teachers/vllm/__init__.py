@@ -7,7 +7,7 @@ from typing import Any
 
 from forget.errors import RequestError
 from forget.hooks import hookimpl
-from forget.inference.teacher_vllm import VllmSettings
+from forget.inference.teacher_settings import VllmSettings
 from forget.teacher import Teacher, TeacherKind, TeacherSetup
 
 __all__ = ["VllmKind", "VllmSettings", "forget_teachers"]

@@ -11,6 +11,7 @@ from forget.completion import Completion
 from forget.dataset import Verdict
 from forget.errors import RequestError
 from forget.inference.machine import Machine, resolve_machine
+from forget.inference.teacher_settings import TransformersSettings, VllmSettings
 from forget.inference.weights import adapter_base, model_digest
 from forget.method import TrainTask
 from forget.teacher import Teacher, TeacherSetup
@@ -157,9 +158,9 @@ def _writer(engine: str, name: str, model: Path, machine: Machine) -> Teacher:
         )
 
     if engine == "vllm":
-        from forget.inference.teacher_vllm import VllmSettings, VllmTeacher
+        from forget.inference.teacher_vllm import VllmTeacher
 
         return VllmTeacher(setup(VllmSettings()), model, as_evaluated=True)
-    from forget.inference.teacher_in_process import TransformersSettings, TransformersTeacher
+    from forget.inference.teacher_in_process import TransformersTeacher
 
     return TransformersTeacher(setup(TransformersSettings()), model, as_evaluated=True)
