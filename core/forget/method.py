@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import attrs
 
 from forget.dataset import DataAccess, Dataset
+from forget.errors import SettingsError
 from forget.progress import Progress, Silent
 from forget.settings import setting
 from forget.teacher import Teacher
@@ -43,6 +44,9 @@ class TrainingSettings:
     )
     warmup: float = setting(0.05, "share of the steps that warm up", minimum=0, maximum=1)
     weight_decay: float = setting(0.01, "AdamW weight decay", minimum=0)
+    l2_to_base: float = setting(
+        0.0, "pull towards the base weights, as weight decay is towards zero", minimum=0
+    )
     max_grad_norm: float = setting(1.0, "gradient norm clipping; 0 turns it off", minimum=0)
     epochs: float = setting(3.0, "passes over the training data", minimum=0)
     max_steps: int | None = setting(
@@ -63,6 +67,19 @@ class TrainingSettings:
     lora_dropout: float = setting(0.0, "LoRA dropout", minimum=0, maximum=1)
     checkpoint_every: int = setting(100, "optimiser steps between checkpoints", minimum=1)
     log_every: int = setting(10, "optimiser steps between points of the curve", minimum=1)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse settings that mean nothing together.
+
+        Raises:
+            SettingsError: Which, and what to do.
+        """
+        if self.l2_to_base and self.lora_rank:
+            raise SettingsError(
+                f"l2_to_base={self.l2_to_base} pulls the weights back to the base's, and with "
+                f"lora_rank={self.lora_rank} these are frozen: only the adapters are trained. "
+                "Leave one of the two out; weight_decay makes adapters small."
+            )
 
 
 @attrs.frozen(kw_only=True)
