@@ -67,6 +67,13 @@ class TrainingSettings:
     lora_dropout: float = setting(0.0, "LoRA dropout", minimum=0, maximum=1)
     checkpoint_every: int = setting(100, "optimiser steps between checkpoints", minimum=1)
     log_every: int = setting(10, "optimiser steps between points of the curve", minimum=1)
+    wise_ft: tuple[float, ...] = setting(
+        (),
+        "shares of the last checkpoint in models between base and checkpoint, evaluated too",
+        minimum=0,
+        maximum=1,
+        after_training=True,
+    )
 
     def __attrs_post_init__(self) -> None:
         """Refuse settings that mean nothing together.
@@ -79,6 +86,10 @@ class TrainingSettings:
                 f"l2_to_base={self.l2_to_base} pulls the weights back to the base's, and with "
                 f"lora_rank={self.lora_rank} these are frozen: only the adapters are trained. "
                 "Leave one of the two out; weight_decay makes adapters small."
+            )
+        if len(set(self.wise_ft)) < len(self.wise_ft):
+            raise SettingsError(
+                f"wise_ft has a number twice: {', '.join(map(str, self.wise_ft))}. Leave one out."
             )
 
 

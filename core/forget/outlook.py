@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,10 +11,11 @@ from forget.evaluation.exam import Exam
 from forget.evaluation.sweep import Sweep
 from forget.inference.models import ModelReference
 from forget.inference.weights import model_digest
-from forget.plan import Run
+from forget.plan import Run, wise_folders, wise_name
 from forget.session import Session
 from forget.store.layout import RunFolder, checkpoint_name
 from forget.store.manifest import read_manifest
+from forget.training.interpolation import is_interpolation
 from forget.training.trajectories.settings import TrajectorySettings
 from forget.training.trajectories.store import open_store, read_contents
 
@@ -41,6 +42,7 @@ def outlook(run: Run, session: Session) -> list[Step]:
         steps.append(_sweep_step(checkpoint_name(step), digest, sweep))
     if not published:
         steps.append(Step("evaluate checkpoints", _exam_names(run.exams), done=False))
+    steps += _wise_steps(run, published, sweep)
     return steps
 
 
@@ -102,6 +104,20 @@ def _training_step(run: Run, published: Sequence[int]) -> Step:
     saved = f"checkpoints at steps {', '.join(map(str, published))}" if published else ""
     state = saved if done else f"begun, {saved}" if saved else "to do"
     return Step(f"train by {run.method.record.title}", state, done)
+
+
+def _wise_steps(run: Run, published: Sequence[int], sweep: Sweep) -> Iterator[Step]:
+    """The last checkpoint is known when the training has ended."""
+    ended = run.folder.sweep.is_file() and published
+    last = checkpoint_name(published[-1]) if ended else "last checkpoint"
+    for alpha, folder in wise_folders(run).items():
+        name = wise_name(last, alpha)
+        if ended and is_interpolation(folder):
+            yield Step(f"make {name}", "done", done=True)
+            yield _sweep_step(name, model_digest(folder, recompute=False), sweep)
+        else:
+            yield Step(f"make {name}", "to do", done=False)
+            yield Step(f"evaluate {name}", _exam_names(sweep.exams), done=False)
 
 
 def _sweep_step(label: str, digest: str, sweep: Sweep) -> Step:

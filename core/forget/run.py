@@ -5,7 +5,9 @@ Each step finds out by itself what is already done, so calling `carry_out` again
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import attrs
 
@@ -15,7 +17,7 @@ from forget.evaluation.sweep import Sweep
 from forget.inference.models import obtain_model
 from forget.inference.weights import model_digest
 from forget.method import Method, PrepareTask, TrainTask
-from forget.plan import Run
+from forget.plan import Run, wise_folders, wise_name
 from forget.progress import Progress
 from forget.provenance import provenance
 from forget.restriction import Restricted, Restriction
@@ -25,6 +27,7 @@ from forget.store.layout import checkpoint_name
 from forget.store.lock import exclusive
 from forget.store.manifest import read_manifest, verify
 from forget.teaching import TeacherChoice
+from forget.training.interpolation import interpolate
 
 __all__ = ["carry_out", "check_ready", "preflight"]
 
@@ -59,11 +62,14 @@ def _carry_out(run: Run, session: Session, progress: Progress) -> SweepRecord:
     sweep.run(base, digest, "base", progress)
     sweep.engine.release()  # training needs the memory
     _train(run, base, progress)
-    record = _record(run, sweep, digest)
+    interpolated = wise_folders(run)
+    if interpolated:
+        interpolate(base, _last(run), interpolated, progress, replace=True)
+    models = _models(run)
+    record = _record(run, models, sweep, digest)
     write_record(run.folder.sweep, record)
-    for line in record.checkpoints:
-        assert line.step is not None
-        sweep.run(run.folder.checkpoint(line.step), line.digest, line.name, progress)
+    for model, line in zip(models, record.checkpoints, strict=True):
+        sweep.run(model.folder, line.digest, line.name, progress)
     return record
 
 
@@ -177,12 +183,30 @@ def _train(run: Run, model: Path, progress: Progress) -> None:
     )
 
 
-def _record(run: Run, sweep: Sweep, base_digest: str) -> SweepRecord:
+class _Model(NamedTuple):
+    """A model that is compared with the base."""
+
+    name: str
+    step: int
+    folder: Path
+
+
+def _last(run: Run) -> Path:
+    return run.folder.checkpoint(run.folder.steps()[-1])
+
+
+def _models(run: Run) -> list[_Model]:
+    """List the checkpoints by their steps, then what was made of the last one."""
+    steps = run.folder.steps()
+    found = [_Model(checkpoint_name(step), step, run.folder.checkpoint(step)) for step in steps]
+    for alpha, folder in wise_folders(run).items():
+        found.append(_Model(wise_name(checkpoint_name(steps[-1]), alpha), steps[-1], folder))
+    return found
+
+
+def _record(run: Run, models: Sequence[_Model], sweep: Sweep, base_digest: str) -> SweepRecord:
     *benchmarks, task = run.exams
-    checkpoints = []
-    for step in run.folder.steps():
-        digest = model_digest(run.folder.checkpoint(step))
-        checkpoints.append(_line(checkpoint_name(step), step, digest, sweep))
+    checkpoints = [_line(m.name, m.step, model_digest(m.folder), sweep) for m in models]
     return SweepRecord(
         title=run.title,
         base_model=run.model.name,

@@ -69,6 +69,8 @@ def sections(text: str) -> dict[str, str]:
 def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return "none" if value is None else str(value)
 
 

@@ -59,6 +59,11 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def transforms(self) -> Path:
+        """Models made of checkpoints without training."""
+        return self.path / "transforms"
+
+    @property
     def sweep(self) -> Path:
         """Which evaluations belong to the run."""
         return self.path / "sweep.json"

@@ -12,6 +12,7 @@ import attrs
 from forget.convert import to_plain
 from forget.errors import SettingsError
 from forget.method import TrainingSettings
+from forget.settings import training_identity
 
 __all__ = ["Schedule", "data_order", "make_schedule", "training_digest"]
 
@@ -99,5 +100,5 @@ def data_order(schedule: Schedule, seed: int) -> list[int]:
 
 def training_digest(settings: TrainingSettings, seed: int, data_digest: str) -> str:
     """Name a training: equal for equal settings, seed and data; kept in every checkpoint."""
-    named = {"settings": to_plain(settings), "seed": seed, "data": data_digest}
+    named = {"settings": to_plain(training_identity(settings)), "seed": seed, "data": data_digest}
     return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
