@@ -41,6 +41,7 @@ from forget.plan import PendingRun
 from forget.plugins import load_plugins
 from forget.report.findings import CheckpointFindings, Finding, Findings
 from forget.report.plain import findings_as_plain
+from forget.report.sweep import Outcome, sweep_as_plain
 from forget.settings import describe
 from forget.training import TrajectorySettings
 from study_data import make_run, make_store, reseal, trajectories
@@ -343,6 +344,29 @@ def test_the_shapes_of_data(alone: Path, tiny_model: Path) -> None:
     completions = output("data", "show", where)["completions"]
     keys = inline_code(SHAPES["`forget data show --json`"])
     assert set(completions[0]) <= set(keys)
+
+
+def test_the_shape_of_a_sweep() -> None:
+    found = CheckpointFindings(
+        name="step-000020",
+        step=20,
+        benchmarks=(finding("mini_piqa"),),
+        missing=(),
+        task=finding("task:arithmetic", truncation_rate=0.0),
+    )
+    line = ModelLine(name="base", step=0, digest="d", evaluations={})
+    record = SweepRecord(
+        title="t",
+        base_model="m",
+        benchmarks=("mini_piqa",),
+        task="task:arithmetic",
+        base=line,
+        checkpoints=(line,),
+        fingerprint={},
+    )
+    outcome = Outcome("r", {"lr": 1e-4}, "f", Findings(record=record, checkpoints=(found,)))
+    documented = example("`forget run --sweep --json`")
+    assert shape(documented["sweep"]) == shape(sweep_as_plain([outcome]))
 
 
 def finding(name: str, **details: float) -> Finding:

@@ -91,6 +91,9 @@ def _forgotten(found: CheckpointFindings) -> Iterator[str | Text]:
         yield from ("-", "-", "-")
         return
     yield from change_cells(found.average)
+    if found.worst.change.delta >= 0:
+        yield "none"
+        return
     yield f"{found.worst.benchmark} {change_cells(found.worst.change)[0]}"
 
 
