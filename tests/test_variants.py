@@ -114,7 +114,7 @@ def test_a_sweep_ends_in_one_table(
     status, said, _ = forget([*command, "--dry-run", "--json"], capsys)
     assert status == 0
     assert [Path(run["folder"]).parent.name for run in json.loads(said)["runs"]] == [
-        "gt-sft-lr-0.0",
+        "gt-sft-lr-0",
         "gt-sft-lr-0.05",
     ]
     assert not (tmp_path / "out").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -14,7 +15,7 @@ from forget.progress import Progress, Silent
 from forget.settings import setting
 from forget.teacher import Teacher
 
-__all__ = ["Method", "Needs", "PrepareTask", "TrainTask", "TrainingSettings"]
+__all__ = ["Method", "Needs", "PrepareTask", "SupervisedSettings", "TrainTask", "TrainingSettings"]
 
 
 @attrs.frozen(kw_only=True)
@@ -94,6 +95,47 @@ class TrainingSettings:
 
 
 @attrs.frozen(kw_only=True)
+class SupervisedSettings(TrainingSettings):
+    """Settings of methods that train by `forget.training.train_supervised`.
+
+    That a method takes replay is said by its settings alone: any other refuses ``replay`` as it
+    refuses every setting that it does not have.
+    """
+
+    replay: float = setting(
+        0.0, "share of each batch that is general examples", minimum=0, maximum=0.9
+    )
+    replay_from: str = setting(
+        "", "where they come from: a dataset, or a parquet or JSONL file of conversations"
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse settings that mean nothing together.
+
+        Raises:
+            SettingsError: Which, and what to do.
+        """
+        super().__attrs_post_init__()
+        if bool(self.replay) != bool(self.replay_from):
+            raise SettingsError(
+                f"replay={self.replay} and replay_from={self.replay_from!r} mean nothing without "
+                "each other: set the share of each batch, replay=0.1 for instance, and a dataset "
+                "or file that it comes from."
+            )
+        replayed = self.replayed
+        if self.replay and not 0 < replayed < self.batch_size:
+            raise SettingsError(
+                f"replay={self.replay} of batch_size={self.batch_size} is {replayed} examples, and "
+                "a batch needs some of both kinds. Raise batch_size, or change replay."
+            )
+
+    @property
+    def replayed(self) -> int:
+        """General examples in each batch: the share, rounded to the nearest, halves upwards."""
+        return math.floor(self.replay * self.batch_size + 0.5)
+
+
+@attrs.frozen(kw_only=True)
 class PrepareTask:
     """What core hands to `Method.prepare`.
 
@@ -135,6 +177,7 @@ class TrainTask:
         dataset: The dataset that was prepared; its verifier is the reward of on-policy methods.
         model: Folder of the base model.
         data: Folder that `prepare` filled.
+        replay: Folder of general examples to mix in; None if the settings ask for none.
         output: The run directory: ``checkpoints/`` and ``metrics.jsonl`` are written below it.
         settings: The method's resolved settings.
         seed: Seed of every random choice.
@@ -148,6 +191,7 @@ class TrainTask:
     output: Path
     settings: Any
     seed: int
+    replay: Path | None = None
     announce: Callable[[int, Path], None] = _ignore
     progress: Progress = attrs.field(factory=Silent)
 

@@ -13,7 +13,7 @@ from forget.inference.models import ModelReference
 from forget.inference.weights import model_digest
 from forget.plan import Run, wise_folders, wise_name
 from forget.session import Session
-from forget.store.layout import RunFolder, checkpoint_name
+from forget.store.layout import checkpoint_name
 from forget.store.manifest import read_manifest
 from forget.training.interpolation import is_interpolation
 from forget.training.trajectories.settings import TrajectorySettings
@@ -32,7 +32,10 @@ class Step(NamedTuple):
 
 def outlook(run: Run, session: Session) -> list[Step]:
     """Say what is done and what is left to do of a run, from what is on disk alone."""
-    steps = [_model_step(run.model), *_teacher_steps(run, session), _data_step(run.folder)]
+    steps = [_model_step(run.model), *_teacher_steps(run, session)]
+    steps.append(_data_step("prepare data", run.folder.data))
+    if run.replay is not None:
+        steps.append(_data_step(f"prepare replay of {run.replay.name}", run.folder.replay))
     published = [s for s in run.folder.steps() if read_manifest(run.folder.checkpoint(s))]
     steps.append(_training_step(run, published))
     sweep = session.sweep(run.exams, run.model.folder)
@@ -91,11 +94,11 @@ def _teacher_steps(run: Run, session: Session) -> list[Step]:
     return [Step(what, f"begun, {here:,} completions are here" if here else "to do", done=False)]
 
 
-def _data_step(folder: RunFolder) -> Step:
-    manifest = read_manifest(folder.data)
+def _data_step(what: str, folder: Path) -> Step:
+    manifest = read_manifest(folder)
     if manifest is None:
-        return Step("prepare data", "to do", done=False)
-    return Step("prepare data", f"done, {manifest.details.get('rows')} examples", done=True)
+        return Step(what, "to do", done=False)
+    return Step(what, f"done, {manifest.details.get('rows')} examples", done=True)
 
 
 def _training_step(run: Run, published: Sequence[int]) -> Step:

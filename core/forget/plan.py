@@ -13,7 +13,7 @@ from forget.convert import to_plain
 from forget.errors import PluginError, RequestError
 from forget.evaluation.exam import Exam
 from forget.inference.models import ModelReference, find_model
-from forget.method import Method, Needs, TrainingSettings
+from forget.method import Method, Needs, SupervisedSettings, TrainingSettings
 from forget.plugins import Kind, Provided
 from forget.restriction import Restriction, read_restriction
 from forget.session import Session
@@ -21,6 +21,7 @@ from forget.settings import build, training_identity
 from forget.store.layout import RunFolder
 from forget.teaching import TeacherChoice, check_family, choose_teacher, why_pending
 from forget.training.interpolation import interpolation_label
+from forget.training.replay import ReplaySource, is_file
 from forget.variants import check_distinct, settled, variant_label, variants
 
 __all__ = ["PendingRun", "Plan", "Run", "RunRequest", "plan", "wise_folders", "wise_name"]
@@ -75,6 +76,7 @@ class Run:
         folder: The run directory.
         teacher: The teacher, if the method needs one.
         restriction: The questions that are trained on, if not all.
+        replay: Where general examples come from, if some are mixed in.
         swept: Those of its settings that have other values in other runs of the same sweep.
     """
 
@@ -88,6 +90,7 @@ class Run:
     folder: RunFolder
     teacher: TeacherChoice | None = None
     restriction: Restriction | None = None
+    replay: ReplaySource | None = None
     swept: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
@@ -275,6 +278,7 @@ def _settle(
         ),
         teacher=teacher,
         restriction=restriction,
+        replay=_replay(settings, cell.dataset, session),
         swept=swept,
     )
 
@@ -297,6 +301,21 @@ def _settings(
         _without_prefix(request.overrides, _TEACHER, absent=True),
         where=f"method {cell.method}",
     )
+
+
+def _replay(settings: TrainingSettings, dataset: str, session: Session) -> ReplaySource | None:
+    """Return where general examples come from, if the settings ask for some."""
+    if not isinstance(settings, SupervisedSettings) or not settings.replay:
+        return None
+    name = settings.replay_from
+    if is_file(name):
+        return ReplaySource(name)
+    if name == dataset:
+        raise RequestError(
+            f"replay_from={name} is the dataset that is trained on, whose examples are no general "
+            "ones. Choose another dataset (`forget list datasets`), or a file of conversations."
+        )
+    return ReplaySource(name, session.plugins.get("datasets", name, session.catalogue).record)
 
 
 def _teacher(

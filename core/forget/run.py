@@ -28,6 +28,7 @@ from forget.store.lock import exclusive
 from forget.store.manifest import read_manifest, verify
 from forget.teaching import TeacherChoice
 from forget.training.interpolation import interpolate
+from forget.training.replay import write_replay
 
 __all__ = ["carry_out", "check_ready", "preflight"]
 
@@ -78,13 +79,15 @@ def preflight(run: Run, session: Session) -> None:
 
     Raises:
         FrozenRunError: The run directory holds a run with other settings.
-        DataError: A data file is corrupt.
+        DataError: A data file, or the file of examples to replay, is corrupt or not there.
         RequestError: The teacher, which is still needed, cannot be used on this machine.
     """
     check_ready(run)
     for exam in run.exams:
         exam.check()
     _training_dataset(run).load("train", session.mirror)
+    if run.replay is not None and read_manifest(run.folder.replay) is None:
+        run.replay.conversations(session.mirror)
 
 
 def check_ready(run: Run) -> None:
@@ -131,20 +134,22 @@ def _prepare(
     run: Run, teacher: TeacherChoice | None, session: Session, model: Path, progress: Progress
 ) -> None:
     method: Method = run.method.record
-    method.prepare(
-        PrepareTask(
-            dataset=_training_dataset(run),
-            data=session.mirror,
-            model=model,
-            settings=run.settings,
-            seed=run.seed,
-            output=run.folder.data,
-            teacher=teacher.open(session) if teacher else None,
-            teacher_identity=teacher.identity(session.machine) if teacher else {},
-            trajectories=session.workspace.trajectories,
-            progress=progress,
-        )
+    task = PrepareTask(
+        dataset=_training_dataset(run),
+        data=session.mirror,
+        model=model,
+        settings=run.settings,
+        seed=run.seed,
+        output=run.folder.data,
+        teacher=teacher.open(session) if teacher else None,
+        teacher_identity=teacher.identity(session.machine) if teacher else {},
+        trajectories=session.workspace.trajectories,
+        progress=progress,
     )
+    method.prepare(task)
+    if run.replay is not None:
+        replay = attrs.evolve(task, output=run.folder.replay, teacher=None)
+        write_replay(replay, run.replay, own=run.folder.data)
     if run.restriction is not None:
         _note_left_out(run, run.restriction, progress)
 
@@ -178,6 +183,7 @@ def _train(run: Run, model: Path, progress: Progress) -> None:
             output=run.folder.path,
             settings=run.settings,
             seed=run.seed,
+            replay=run.folder.replay if run.replay is not None else None,
             progress=progress,
         )
     )

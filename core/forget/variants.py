@@ -12,7 +12,7 @@ from typing import Any
 
 from forget.errors import SettingsError
 
-__all__ = ["check_distinct", "parse_sweeps", "settled", "variant_label", "variants"]
+__all__ = ["check_distinct", "parse_sweeps", "settled", "shown", "variant_label", "variants"]
 
 
 def parse_sweeps(assignments: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -64,7 +64,7 @@ def settled(variant: Mapping[str, str], settings: Any) -> dict[str, Any]:
 
 def variant_label(values: Mapping[str, Any]) -> str:
     """Return what the run directory calls a variant: ``lr-3e-05-lora-rank-8``; empty for none."""
-    parts = (f"{name}-{_shown(value)}" for name, value in values.items())
+    parts = (f"{name}-{shown(value)}" for name, value in values.items())
     return "-".join(parts).replace("_", "-")
 
 
@@ -79,7 +79,10 @@ def check_distinct(sweep: Mapping[str, Sequence[str]], folders: Sequence[Any]) -
         raise SettingsError(f"{shown} has a value twice, which would be one run. Leave one out.")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Write a value as short as it goes."""
     if isinstance(value, bool):
         return str(value).lower()
-    return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, float):  # 300, not 300.0
+        return f"{value:g}" if float(f"{value:g}") == value else str(value)
+    return "+".join(map(shown, value)) if isinstance(value, tuple) else str(value)

@@ -34,7 +34,7 @@ from forget.convert import type_name
 from forget.evaluation.record import ModelLine, SweepRecord
 from forget.inventory.fetch import Fetched
 from forget.inventory.records import Format, State
-from forget.method import TrainingSettings
+from forget.method import SupervisedSettings, TrainingSettings
 from forget.metrics import PairedDifference
 from forget.outlook import Step
 from forget.plan import PendingRun
@@ -88,15 +88,17 @@ def limits(metadata: Any) -> str:
 
 
 def test_the_settings_of_training() -> None:
-    of_all, of_taught = tables(document("docs/reference-settings.md"))
-    shared = {field.name for field in attrs.fields(TrainingSettings)}
-    for found, cls in ((of_all, TrainingSettings), (of_taught, TrajectorySettings)):
+    of_all, of_supervised, of_taught = tables(document("docs/reference-settings.md"))
+    shared: set[str] = set()
+    classes = (TrainingSettings, SupervisedSettings, TrajectorySettings)
+    for found, cls in zip((of_all, of_supervised, of_taught), classes, strict=True):
         metadata = {field.name: field.metadata for field in attrs.fields(cls)}
         rows = [
             [f"`{i.name}`", i.type, shown(i.default), limits(metadata[i.name]), i.help]
             for i in describe(cls)
-            if cls is TrainingSettings or i.name not in shared
+            if i.name not in shared
         ]
+        shared |= metadata.keys()
         assert_table(found, ["setting", "type", "default", "limits", "meaning"], rows)
 
 

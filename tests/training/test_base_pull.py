@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from forget.errors import SettingsError
-from forget.method import TrainingSettings, TrainTask
-from forget.training import train_supervised
+from forget.method import SupervisedSettings, TrainingSettings, TrainTask
+from forget.training import TrajectorySettings, train_supervised
 from forget.training.base_pull import BasePull, pull, weights_of
+from forget.training.rollouts.settings import RolloutSettings
 from training.test_resume import CHANGES, content, interrupted
 from training.test_supervised import weights
 
@@ -121,6 +122,9 @@ def test_a_phase_from_a_checkpoint_pulls_to_the_base(train_task: Make, tmp_path:
         torch.testing.assert_close(theta, base[name], rtol=0, atol=1e-6)
 
 
-def test_adapters_are_refused() -> None:
+@pytest.mark.parametrize(
+    "settings", [TrainingSettings, SupervisedSettings, TrajectorySettings, RolloutSettings]
+)
+def test_adapters_are_refused(settings: type[TrainingSettings]) -> None:
     with pytest.raises(SettingsError, match=r"l2_to_base=0\.1 pulls .* lora_rank=8"):
-        TrainingSettings(l2_to_base=0.1, lora_rank=8)
+        settings(l2_to_base=0.1, lora_rank=8)

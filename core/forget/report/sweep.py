@@ -11,6 +11,7 @@ from rich.text import Text
 
 from forget.report.findings import CheckpointFindings, Findings
 from forget.report.terminal import change_cells, points
+from forget.variants import shown
 
 __all__ = ["Outcome", "render_sweep", "sweep_as_plain"]
 
@@ -47,7 +48,7 @@ def render_sweep(outcomes: Sequence[Outcome]) -> RenderableType:
     for heading in ("task", "change", "±", "average", "±", "worst"):
         table.add_column(heading, justify="right", no_wrap=True)
     for outcome in outcomes:
-        named = [outcome.run] * several + [_shown(value) for value in outcome.values.values()]
+        named = [outcome.run] * several + [shown(value) for value in outcome.values.values()]
         for found in outcome.last:
             table.add_row(*named, found.name, *_task(found), *_forgotten(found))
     legend = (
@@ -95,9 +96,3 @@ def _forgotten(found: CheckpointFindings) -> Iterator[str | Text]:
         yield "none"
         return
     yield f"{found.worst.benchmark} {change_cells(found.worst.change)[0]}"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

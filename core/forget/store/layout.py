@@ -54,6 +54,11 @@ class RunFolder:
         return self.path / "data"
 
     @property
+    def replay(self) -> Path:
+        """The general examples that are mixed in."""
+        return self.path / "replay"
+
+    @property
     def checkpoints(self) -> Path:
         """The folder of checkpoint folders."""
         return self.path / "checkpoints"
