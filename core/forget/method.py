@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -9,11 +10,12 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import attrs
 
 from forget.dataset import DataAccess, Dataset
+from forget.errors import SettingsError
 from forget.progress import Progress, Silent
 from forget.settings import setting
 from forget.teacher import Teacher
 
-__all__ = ["Method", "Needs", "PrepareTask", "TrainTask", "TrainingSettings"]
+__all__ = ["Method", "Needs", "PrepareTask", "SupervisedSettings", "TrainTask", "TrainingSettings"]
 
 
 @attrs.frozen(kw_only=True)
@@ -43,6 +45,9 @@ class TrainingSettings:
     )
     warmup: float = setting(0.05, "share of the steps that warm up", minimum=0, maximum=1)
     weight_decay: float = setting(0.01, "AdamW weight decay", minimum=0)
+    l2_to_base: float = setting(
+        0.0, "pull towards the base weights, as weight decay is towards zero", minimum=0
+    )
     max_grad_norm: float = setting(1.0, "gradient norm clipping; 0 turns it off", minimum=0)
     epochs: float = setting(3.0, "passes over the training data", minimum=0)
     max_steps: int | None = setting(
@@ -63,6 +68,71 @@ class TrainingSettings:
     lora_dropout: float = setting(0.0, "LoRA dropout", minimum=0, maximum=1)
     checkpoint_every: int = setting(100, "optimiser steps between checkpoints", minimum=1)
     log_every: int = setting(10, "optimiser steps between points of the curve", minimum=1)
+    wise_ft: tuple[float, ...] = setting(
+        (),
+        "shares of the last checkpoint in models between base and checkpoint, evaluated too",
+        minimum=0,
+        maximum=1,
+        after_training=True,
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse settings that mean nothing together.
+
+        Raises:
+            SettingsError: Which, and what to do.
+        """
+        if self.l2_to_base and self.lora_rank:
+            raise SettingsError(
+                f"l2_to_base={self.l2_to_base} pulls the weights back to the base's, and with "
+                f"lora_rank={self.lora_rank} these are frozen: only the adapters are trained. "
+                "Leave one of the two out; weight_decay makes adapters small."
+            )
+        if len(set(self.wise_ft)) < len(self.wise_ft):
+            raise SettingsError(
+                f"wise_ft has a number twice: {', '.join(map(str, self.wise_ft))}. Leave one out."
+            )
+
+
+@attrs.frozen(kw_only=True)
+class SupervisedSettings(TrainingSettings):
+    """Settings of methods that train by `forget.training.train_supervised`.
+
+    That a method takes replay is said by its settings alone: any other refuses ``replay`` as it
+    refuses every setting that it does not have.
+    """
+
+    replay: float = setting(
+        0.0, "share of each batch that is general examples", minimum=0, maximum=0.9
+    )
+    replay_from: str = setting(
+        "", "where they come from: a dataset, or a parquet or JSONL file of conversations"
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse settings that mean nothing together.
+
+        Raises:
+            SettingsError: Which, and what to do.
+        """
+        super().__attrs_post_init__()
+        if bool(self.replay) != bool(self.replay_from):
+            raise SettingsError(
+                f"replay={self.replay} and replay_from={self.replay_from!r} mean nothing without "
+                "each other: set the share of each batch, replay=0.1 for instance, and a dataset "
+                "or file that it comes from."
+            )
+        replayed = self.replayed
+        if self.replay and not 0 < replayed < self.batch_size:
+            raise SettingsError(
+                f"replay={self.replay} of batch_size={self.batch_size} is {replayed} examples, and "
+                "a batch needs some of both kinds. Raise batch_size, or change replay."
+            )
+
+    @property
+    def replayed(self) -> int:
+        """General examples in each batch: the share, rounded to the nearest, halves upwards."""
+        return math.floor(self.replay * self.batch_size + 0.5)
 
 
 @attrs.frozen(kw_only=True)
@@ -107,6 +177,7 @@ class TrainTask:
         dataset: The dataset that was prepared; its verifier is the reward of on-policy methods.
         model: Folder of the base model.
         data: Folder that `prepare` filled.
+        replay: Folder of general examples to mix in; None if the settings ask for none.
         output: The run directory: ``checkpoints/`` and ``metrics.jsonl`` are written below it.
         settings: The method's resolved settings.
         seed: Seed of every random choice.
@@ -120,6 +191,7 @@ class TrainTask:
     output: Path
     settings: Any
     seed: int
+    replay: Path | None = None
     announce: Callable[[int, Path], None] = _ignore
     progress: Progress = attrs.field(factory=Silent)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,10 +11,11 @@ from forget.evaluation.exam import Exam
 from forget.evaluation.sweep import Sweep
 from forget.inference.models import ModelReference
 from forget.inference.weights import model_digest
-from forget.plan import Run
+from forget.plan import Run, wise_folders, wise_name
 from forget.session import Session
-from forget.store.layout import RunFolder, checkpoint_name
+from forget.store.layout import checkpoint_name
 from forget.store.manifest import read_manifest
+from forget.training.interpolation import is_interpolation
 from forget.training.trajectories.settings import TrajectorySettings
 from forget.training.trajectories.store import open_store, read_contents
 
@@ -31,7 +32,10 @@ class Step(NamedTuple):
 
 def outlook(run: Run, session: Session) -> list[Step]:
     """Say what is done and what is left to do of a run, from what is on disk alone."""
-    steps = [_model_step(run.model), *_teacher_steps(run, session), _data_step(run.folder)]
+    steps = [_model_step(run.model), *_teacher_steps(run, session)]
+    steps.append(_data_step("prepare data", run.folder.data))
+    if run.replay is not None:
+        steps.append(_data_step(f"prepare replay of {run.replay.name}", run.folder.replay))
     published = [s for s in run.folder.steps() if read_manifest(run.folder.checkpoint(s))]
     steps.append(_training_step(run, published))
     sweep = session.sweep(run.exams, run.model.folder)
@@ -41,6 +45,7 @@ def outlook(run: Run, session: Session) -> list[Step]:
         steps.append(_sweep_step(checkpoint_name(step), digest, sweep))
     if not published:
         steps.append(Step("evaluate checkpoints", _exam_names(run.exams), done=False))
+    steps += _wise_steps(run, published, sweep)
     return steps
 
 
@@ -89,11 +94,11 @@ def _teacher_steps(run: Run, session: Session) -> list[Step]:
     return [Step(what, f"begun, {here:,} completions are here" if here else "to do", done=False)]
 
 
-def _data_step(folder: RunFolder) -> Step:
-    manifest = read_manifest(folder.data)
+def _data_step(what: str, folder: Path) -> Step:
+    manifest = read_manifest(folder)
     if manifest is None:
-        return Step("prepare data", "to do", done=False)
-    return Step("prepare data", f"done, {manifest.details.get('rows')} examples", done=True)
+        return Step(what, "to do", done=False)
+    return Step(what, f"done, {manifest.details.get('rows')} examples", done=True)
 
 
 def _training_step(run: Run, published: Sequence[int]) -> Step:
@@ -102,6 +107,20 @@ def _training_step(run: Run, published: Sequence[int]) -> Step:
     saved = f"checkpoints at steps {', '.join(map(str, published))}" if published else ""
     state = saved if done else f"begun, {saved}" if saved else "to do"
     return Step(f"train by {run.method.record.title}", state, done)
+
+
+def _wise_steps(run: Run, published: Sequence[int], sweep: Sweep) -> Iterator[Step]:
+    """The last checkpoint is known when the training has ended."""
+    ended = run.folder.sweep.is_file() and published
+    last = checkpoint_name(published[-1]) if ended else "last checkpoint"
+    for alpha, folder in wise_folders(run).items():
+        name = wise_name(last, alpha)
+        if ended and is_interpolation(folder):
+            yield Step(f"make {name}", "done", done=True)
+            yield _sweep_step(name, model_digest(folder, recompute=False), sweep)
+        else:
+            yield Step(f"make {name}", "to do", done=False)
+            yield Step(f"evaluate {name}", _exam_names(sweep.exams), done=False)
 
 
 def _sweep_step(label: str, digest: str, sweep: Sweep) -> Step:

@@ -13,15 +13,18 @@ from forget.convert import to_plain
 from forget.errors import PluginError, RequestError
 from forget.evaluation.exam import Exam
 from forget.inference.models import ModelReference, find_model
-from forget.method import Method, Needs, TrainingSettings
+from forget.method import Method, Needs, SupervisedSettings, TrainingSettings
 from forget.plugins import Kind, Provided
 from forget.restriction import Restriction, read_restriction
 from forget.session import Session
-from forget.settings import build
+from forget.settings import build, training_identity
 from forget.store.layout import RunFolder
 from forget.teaching import TeacherChoice, check_family, choose_teacher, why_pending
+from forget.training.interpolation import interpolation_label
+from forget.training.replay import ReplaySource, is_file
+from forget.variants import check_distinct, settled, variant_label, variants
 
-__all__ = ["PendingRun", "Plan", "Run", "RunRequest", "plan"]
+__all__ = ["PendingRun", "Plan", "Run", "RunRequest", "plan", "wise_folders", "wise_name"]
 
 _TEACHER = "teacher."
 """Prefix of the settings that are for the teacher and not for the method."""
@@ -42,6 +45,7 @@ class RunRequest:
         overrides: Settings by name, over all others; those of the teacher as ``teacher.NAME``.
         teacher: Teacher name, for methods that need one.
         restrict_to: A run whose questions are trained on, and no others.
+        sweep: Settings with several values; there is a run for each combination.
     """
 
     study: str = "demo"
@@ -54,6 +58,7 @@ class RunRequest:
     overrides: Mapping[str, Any] = attrs.field(factory=dict)
     teacher: str | None = None
     restrict_to: Path | None = None
+    sweep: Mapping[str, Sequence[str]] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +76,8 @@ class Run:
         folder: The run directory.
         teacher: The teacher, if the method needs one.
         restriction: The questions that are trained on, if not all.
+        replay: Where general examples come from, if some are mixed in.
+        swept: Those of its settings that have other values in other runs of the same sweep.
     """
 
     study: str
@@ -83,13 +90,23 @@ class Run:
     folder: RunFolder
     teacher: TeacherChoice | None = None
     restriction: Restriction | None = None
+    replay: ReplaySource | None = None
+    swept: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
     def title(self) -> str:
         """The run's name for people."""
-        method = self.method.record.name
-        if self.restriction is not None:
-            method = f"{method} {self.restriction.label}"
+        label = variant_label(self.swept)
+        return self._title(label) if label else self.cell
+
+    @property
+    def cell(self) -> str:
+        """The same without the values that are swept."""
+        return self._title("")
+
+    def _title(self, label: str) -> str:
+        labels = (self.restriction.label if self.restriction else "", label)
+        method = " ".join((self.method.record.name, *filter(None, labels)))
         return Cell(self.model.name, self.dataset.record.name, method, self.seed).title(self.study)
 
     def frozen(self) -> dict[str, Any]:
@@ -100,10 +117,21 @@ class Run:
             "dataset": self.dataset.record.name,
             "method": self.method.record.name,
             "seed": self.seed,
-            "method_settings": to_plain(self.settings),
+            "method_settings": to_plain(training_identity(self.settings)),
             "teacher": self.teacher.frozen() if self.teacher else None,
             "restrict_to": self.restriction.frozen() if self.restriction else None,
         }
+
+
+def wise_folders(run: Run) -> dict[float, Path]:
+    """Return where the models between base and last checkpoint go, by the checkpoint's share."""
+    root = run.folder.transforms
+    return {alpha: root / interpolation_label(alpha) for alpha in run.settings.wise_ft}
+
+
+def wise_name(checkpoint: str, alpha: float) -> str:
+    """Name such a model in tables: ``step-000020 wise 0.50``."""
+    return f"{checkpoint} {interpolation_label(alpha).replace('-', ' ')}"
 
 
 class Cell(NamedTuple):
@@ -156,15 +184,17 @@ def plan(request: RunRequest, session: Session) -> Plan:
         raise RequestError(
             f"{asked} is for one method, and the study {request.study!r} has several. Add --method."
         )
+    every = list(variants(request.sweep, request.overrides))
     runs, pending = [], []
     for cell in _cells(request, study):
         waiting = _waiting(cell, request, study, session)
         if waiting is None:
-            runs.append(_settle(cell, request, study, session))
+            runs += [_settle(cell, request, study, session, variant) for variant in every]
         else:
             pending.append(waiting)
     if not runs:
         raise PluginError(_nothing_to_do(request.study, pending))
+    check_distinct(request.sweep, [run.folder.path for run in runs])
     return Plan(runs, pending)
 
 
@@ -208,8 +238,15 @@ def _nothing_to_do(study: str, pending: Sequence[PendingRun]) -> str:
     return f"Every run of the study {study!r} that was asked for is pending. Install {what}."
 
 
-def _settle(cell: Cell, request: RunRequest, study: StudyEntry, session: Session) -> Run:
+def _settle(
+    cell: Cell,
+    request: RunRequest,
+    study: StudyEntry,
+    session: Session,
+    variant: Mapping[str, str],
+) -> Run:
     catalogue = session.catalogue
+    request = attrs.evolve(request, overrides={**request.overrides, **variant})
     method = session.plugins.get("methods", cell.method, catalogue)
     dataset = session.plugins.get("datasets", cell.dataset, catalogue)
     model = find_model(cell.model, catalogue)
@@ -225,7 +262,8 @@ def _settle(cell: Cell, request: RunRequest, study: StudyEntry, session: Session
     selection = study.benchmarks if request.benchmarks is None else request.benchmarks
     exams = session.exams(selection, limit)
     task = session.task_exam(dataset.record, task_limit)
-    method_folder = f"{cell.method}-{restriction.label}" if restriction else cell.method
+    swept = settled(variant, settings)
+    labels = (cell.method, restriction.label if restriction else "", variant_label(swept))
     return Run(
         study=request.study,
         model=model,
@@ -236,10 +274,12 @@ def _settle(cell: Cell, request: RunRequest, study: StudyEntry, session: Session
         exams=(*exams, task),
         # A model given as a folder goes by the folder's name; the frozen digest tells two apart.
         folder=session.workspace.run(
-            request.study, model.name, cell.dataset, method_folder, cell.seed
+            request.study, model.name, cell.dataset, "-".join(filter(None, labels)), cell.seed
         ),
         teacher=teacher,
         restriction=restriction,
+        replay=_replay(settings, cell.dataset, session),
+        swept=swept,
     )
 
 
@@ -261,6 +301,21 @@ def _settings(
         _without_prefix(request.overrides, _TEACHER, absent=True),
         where=f"method {cell.method}",
     )
+
+
+def _replay(settings: TrainingSettings, dataset: str, session: Session) -> ReplaySource | None:
+    """Return where general examples come from, if the settings ask for some."""
+    if not isinstance(settings, SupervisedSettings) or not settings.replay:
+        return None
+    name = settings.replay_from
+    if is_file(name):
+        return ReplaySource(name)
+    if name == dataset:
+        raise RequestError(
+            f"replay_from={name} is the dataset that is trained on, whose examples are no general "
+            "ones. Choose another dataset (`forget list datasets`), or a file of conversations."
+        )
+    return ReplaySource(name, session.plugins.get("datasets", name, session.catalogue).record)
 
 
 def _teacher(

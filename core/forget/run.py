@@ -5,7 +5,9 @@ Each step finds out by itself what is already done, so calling `carry_out` again
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import attrs
 
@@ -15,7 +17,7 @@ from forget.evaluation.sweep import Sweep
 from forget.inference.models import obtain_model
 from forget.inference.weights import model_digest
 from forget.method import Method, PrepareTask, TrainTask
-from forget.plan import Run
+from forget.plan import Run, wise_folders, wise_name
 from forget.progress import Progress
 from forget.provenance import provenance
 from forget.restriction import Restricted, Restriction
@@ -25,6 +27,8 @@ from forget.store.layout import checkpoint_name
 from forget.store.lock import exclusive
 from forget.store.manifest import read_manifest, verify
 from forget.teaching import TeacherChoice
+from forget.training.interpolation import interpolate
+from forget.training.replay import write_replay
 
 __all__ = ["carry_out", "check_ready", "preflight"]
 
@@ -59,11 +63,14 @@ def _carry_out(run: Run, session: Session, progress: Progress) -> SweepRecord:
     sweep.run(base, digest, "base", progress)
     sweep.engine.release()  # training needs the memory
     _train(run, base, progress)
-    record = _record(run, sweep, digest)
+    interpolated = wise_folders(run)
+    if interpolated:
+        interpolate(base, _last(run), interpolated, progress, replace=True)
+    models = _models(run)
+    record = _record(run, models, sweep, digest)
     write_record(run.folder.sweep, record)
-    for line in record.checkpoints:
-        assert line.step is not None
-        sweep.run(run.folder.checkpoint(line.step), line.digest, line.name, progress)
+    for model, line in zip(models, record.checkpoints, strict=True):
+        sweep.run(model.folder, line.digest, line.name, progress)
     return record
 
 
@@ -72,13 +79,15 @@ def preflight(run: Run, session: Session) -> None:
 
     Raises:
         FrozenRunError: The run directory holds a run with other settings.
-        DataError: A data file is corrupt.
+        DataError: A data file, or the file of examples to replay, is corrupt or not there.
         RequestError: The teacher, which is still needed, cannot be used on this machine.
     """
     check_ready(run)
     for exam in run.exams:
         exam.check()
     _training_dataset(run).load("train", session.mirror)
+    if run.replay is not None and read_manifest(run.folder.replay) is None:
+        run.replay.conversations(session.mirror)
 
 
 def check_ready(run: Run) -> None:
@@ -125,20 +134,22 @@ def _prepare(
     run: Run, teacher: TeacherChoice | None, session: Session, model: Path, progress: Progress
 ) -> None:
     method: Method = run.method.record
-    method.prepare(
-        PrepareTask(
-            dataset=_training_dataset(run),
-            data=session.mirror,
-            model=model,
-            settings=run.settings,
-            seed=run.seed,
-            output=run.folder.data,
-            teacher=teacher.open(session) if teacher else None,
-            teacher_identity=teacher.identity(session.machine) if teacher else {},
-            trajectories=session.workspace.trajectories,
-            progress=progress,
-        )
+    task = PrepareTask(
+        dataset=_training_dataset(run),
+        data=session.mirror,
+        model=model,
+        settings=run.settings,
+        seed=run.seed,
+        output=run.folder.data,
+        teacher=teacher.open(session) if teacher else None,
+        teacher_identity=teacher.identity(session.machine) if teacher else {},
+        trajectories=session.workspace.trajectories,
+        progress=progress,
     )
+    method.prepare(task)
+    if run.replay is not None:
+        replay = attrs.evolve(task, output=run.folder.replay, teacher=None)
+        write_replay(replay, run.replay, own=run.folder.data)
     if run.restriction is not None:
         _note_left_out(run, run.restriction, progress)
 
@@ -172,17 +183,36 @@ def _train(run: Run, model: Path, progress: Progress) -> None:
             output=run.folder.path,
             settings=run.settings,
             seed=run.seed,
+            replay=run.folder.replay if run.replay is not None else None,
             progress=progress,
         )
     )
 
 
-def _record(run: Run, sweep: Sweep, base_digest: str) -> SweepRecord:
+class _Model(NamedTuple):
+    """A model that is compared with the base."""
+
+    name: str
+    step: int
+    folder: Path
+
+
+def _last(run: Run) -> Path:
+    return run.folder.checkpoint(run.folder.steps()[-1])
+
+
+def _models(run: Run) -> list[_Model]:
+    """List the checkpoints by their steps, then what was made of the last one."""
+    steps = run.folder.steps()
+    found = [_Model(checkpoint_name(step), step, run.folder.checkpoint(step)) for step in steps]
+    for alpha, folder in wise_folders(run).items():
+        found.append(_Model(wise_name(checkpoint_name(steps[-1]), alpha), steps[-1], folder))
+    return found
+
+
+def _record(run: Run, models: Sequence[_Model], sweep: Sweep, base_digest: str) -> SweepRecord:
     *benchmarks, task = run.exams
-    checkpoints = []
-    for step in run.folder.steps():
-        digest = model_digest(run.folder.checkpoint(step))
-        checkpoints.append(_line(checkpoint_name(step), step, digest, sweep))
+    checkpoints = [_line(m.name, m.step, model_digest(m.folder), sweep) for m in models]
     return SweepRecord(
         title=run.title,
         base_model=run.model.name,

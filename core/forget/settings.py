@@ -15,7 +15,15 @@ import attrs
 from forget.convert import BadValue, structure, type_name
 from forget.errors import SettingsError, nearest
 
-__all__ = ["SettingInfo", "build", "describe", "identity", "parse_assignments", "setting"]
+__all__ = [
+    "SettingInfo",
+    "build",
+    "describe",
+    "identity",
+    "parse_assignments",
+    "setting",
+    "training_identity",
+]
 
 T = TypeVar("T")
 
@@ -36,18 +44,26 @@ def setting(
     minimum: float | None = None,
     maximum: float | None = None,
     technical: bool = False,
+    after_training: bool = False,
 ) -> Any:
     """Declare one field of a settings class.
 
     Args:
         default: The value if nobody says otherwise.
         help: One line for `forget show` and the documentation; units in brackets.
-        minimum: The smallest valid number, inclusive.
+        minimum: The smallest valid number, inclusive; of a list, of each of its numbers.
         maximum: The largest valid number, inclusive.
         technical: It decides how fast and where something is done, not what comes out: two
             teachers that differ in it alone write the same data.
+        after_training: It is about what is done with a finished training, and may be changed then.
     """
-    metadata = {"help": help, "minimum": minimum, "maximum": maximum, "technical": technical}
+    metadata = {
+        "help": help,
+        "minimum": minimum,
+        "maximum": maximum,
+        "technical": technical,
+        "after_training": after_training,
+    }
     return attrs.field(default=default, metadata=metadata)
 
 
@@ -66,6 +82,15 @@ def identity(settings: Any) -> dict[str, Any]:
         field.name: getattr(settings, field.name)
         for field in attrs.fields(type(settings))
         if not field.metadata.get("technical")
+    }
+
+
+def training_identity(settings: Any) -> dict[str, Any]:
+    """Return those settings that decide what is trained: all but those for afterwards."""
+    return {
+        field.name: getattr(settings, field.name)
+        for field in attrs.fields(type(settings))
+        if not field.metadata.get("after_training")
     }
 
 
@@ -121,6 +146,9 @@ def _unknown(name: str, known: list[str], where: str) -> str:
 
 
 def _check_range(value: Any, field: attrs.Attribute[Any], where: str) -> None:
+    if isinstance(value, tuple):
+        for item in value:
+            _check_range(item, field, where)
     if not isinstance(value, int | float) or isinstance(value, bool):
         return
     low, high = field.metadata.get("minimum"), field.metadata.get("maximum")

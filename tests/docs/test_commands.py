@@ -161,8 +161,14 @@ class Names:
         return [
             f"{part} in {path}"
             for part, kind in zip(parts, kinds, strict=False)
-            if not re.match(r"[A-Z<$*]", part) and part not in self.known(kind)
+            if not re.match(r"[A-Z<$*]", part) and not self._names(part, self.known(kind), kind)
         ]
+
+    @staticmethod
+    def _names(part: str, known: set[str], kind: str) -> bool:
+        """A method's folder may have labels besides: ``gt-sft-lr-3e-05``."""
+        labelled = kind == "methods" and part.startswith(tuple(f"{name}-" for name in known))
+        return part in known or labelled
 
 
 @pytest.fixture

@@ -34,13 +34,14 @@ from forget.convert import type_name
 from forget.evaluation.record import ModelLine, SweepRecord
 from forget.inventory.fetch import Fetched
 from forget.inventory.records import Format, State
-from forget.method import TrainingSettings
+from forget.method import SupervisedSettings, TrainingSettings
 from forget.metrics import PairedDifference
 from forget.outlook import Step
 from forget.plan import PendingRun
 from forget.plugins import load_plugins
 from forget.report.findings import CheckpointFindings, Finding, Findings
 from forget.report.plain import findings_as_plain
+from forget.report.sweep import Outcome, sweep_as_plain
 from forget.settings import describe
 from forget.training import TrajectorySettings
 from study_data import make_run, make_store, reseal, trajectories
@@ -69,6 +70,8 @@ def sections(text: str) -> dict[str, str]:
 def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return "none" if value is None else str(value)
 
 
@@ -85,15 +88,17 @@ def limits(metadata: Any) -> str:
 
 
 def test_the_settings_of_training() -> None:
-    of_all, of_taught = tables(document("docs/reference-settings.md"))
-    shared = {field.name for field in attrs.fields(TrainingSettings)}
-    for found, cls in ((of_all, TrainingSettings), (of_taught, TrajectorySettings)):
+    of_all, of_supervised, of_taught = tables(document("docs/reference-settings.md"))
+    shared: set[str] = set()
+    classes = (TrainingSettings, SupervisedSettings, TrajectorySettings)
+    for found, cls in zip((of_all, of_supervised, of_taught), classes, strict=True):
         metadata = {field.name: field.metadata for field in attrs.fields(cls)}
         rows = [
             [f"`{i.name}`", i.type, shown(i.default), limits(metadata[i.name]), i.help]
             for i in describe(cls)
-            if cls is TrainingSettings or i.name not in shared
+            if i.name not in shared
         ]
+        shared |= metadata.keys()
         assert_table(found, ["setting", "type", "default", "limits", "meaning"], rows)
 
 
@@ -341,6 +346,29 @@ def test_the_shapes_of_data(alone: Path, tiny_model: Path) -> None:
     completions = output("data", "show", where)["completions"]
     keys = inline_code(SHAPES["`forget data show --json`"])
     assert set(completions[0]) <= set(keys)
+
+
+def test_the_shape_of_a_sweep() -> None:
+    found = CheckpointFindings(
+        name="step-000020",
+        step=20,
+        benchmarks=(finding("mini_piqa"),),
+        missing=(),
+        task=finding("task:arithmetic", truncation_rate=0.0),
+    )
+    line = ModelLine(name="base", step=0, digest="d", evaluations={})
+    record = SweepRecord(
+        title="t",
+        base_model="m",
+        benchmarks=("mini_piqa",),
+        task="task:arithmetic",
+        base=line,
+        checkpoints=(line,),
+        fingerprint={},
+    )
+    outcome = Outcome("r", {"lr": 1e-4}, "f", Findings(record=record, checkpoints=(found,)))
+    documented = example("`forget run --sweep --json`")
+    assert shape(documented["sweep"]) == shape(sweep_as_plain([outcome]))
 
 
 def finding(name: str, **details: float) -> Finding:

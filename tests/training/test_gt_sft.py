@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from forget.method import Method, PrepareTask, TrainingSettings
+from forget.method import Method, PrepareTask, SupervisedSettings
 from forget.training import read_examples
 from forget_methods.gt_sft import GtSft, forget_methods
 
@@ -10,7 +10,7 @@ from forget_methods.gt_sft import GtSft, forget_methods
 def test_the_hook_yields_the_method() -> None:
     (method,) = forget_methods()
     assert isinstance(method, Method)
-    assert (method.name, method.settings) == ("gt-sft", TrainingSettings)
+    assert (method.name, method.settings) == ("gt-sft", SupervisedSettings)
     assert method.needs.teacher is None
 
 

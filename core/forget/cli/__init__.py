@@ -13,6 +13,7 @@ __all__ = ["main"]
 _COMMANDS = {
     "run": "train by a method, evaluate base and checkpoints, report",
     "eval": "evaluate checkpoints you already have against their base model",
+    "interpolate": "make models between a base model and a checkpoint (WiSE-FT)",
     "report": "show what runs and comparisons have found",
     "data": "show, verify and fetch data: sources, prepared data, trajectories",
     "list": "list methods, datasets, teachers, benchmarks, models or studies",

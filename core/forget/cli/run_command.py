@@ -20,6 +20,7 @@ Examples:
   forget run --method gt-sft --set lora_rank=8 --set lr=2e-4 --seed 1
   forget run --method sf-sft --teacher self --set samples=8
   forget run --method gt-sft --restrict-to runs/demo/smollm2-135m/arithmetic/sf-sft/seed-0
+  forget run --method gt-sft --sweep lr=1e-5,3e-5,1e-4 --sweep lora_rank=0,8
   forget run --study phase1 --method gt-sft --dry-run
 
 The same command continues a run that was interrupted.
@@ -50,11 +51,19 @@ _REQUESTED = ("method", "model", "dataset", "limit", "seed", "teacher", "restric
 @click.option("--max-steps", type=int, help="Stop training after this many optimiser steps.")
 @click.option("--seed", type=int, help="Seed of the run.  [default: the study's]")
 @click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
+@click.option(
+    "--sweep",
+    "sweeps",
+    multiple=True,
+    metavar="NAME=VALUE,...",
+    help="One run for each value of a setting, and a table of them all.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be done and what is done; no more.")
 @session_options
 @json_option
 def command(
     assignments: tuple[str, ...],
+    sweeps: tuple[str, ...],
     max_steps: int | None,
     benchmarks: str | None,
     dry_run: bool,
@@ -64,6 +73,7 @@ def command(
     """Train by a method, evaluate base and every checkpoint, and say what was forgotten."""
     from forget.plan import RunRequest, plan
     from forget.settings import parse_assignments
+    from forget.variants import parse_sweeps
 
     if options["method"] is None and options["study"] is None:
         raise click.UsageError("Choose a --method (or a whole --study). See `forget list methods`.")
@@ -74,6 +84,7 @@ def command(
         study=options.pop("study") or "demo",
         benchmarks=names(benchmarks),
         overrides=overrides,
+        sweep=parse_sweeps(sweeps),
         **{key: options.pop(key) for key in _REQUESTED},
     )
     session = session_from(**options)
@@ -124,6 +135,7 @@ def _carry_out(planned: Plan, session: Session, as_json: bool) -> None:
     from forget.cli.console import print_json, print_table, quiet_libraries
     from forget.report.findings import collect
     from forget.report.plain import findings_as_plain
+    from forget.report.sweep import Outcome, render_sweep, sweep_as_plain
     from forget.report.terminal import render
     from forget.run import carry_out, preflight
 
@@ -131,15 +143,22 @@ def _carry_out(planned: Plan, session: Session, as_json: bool) -> None:
         preflight(run, session)
     for waiting in planned.pending:
         click.secho(_pending_line(waiting), fg="yellow", err=True)
-    found = []
+    outcomes = []
     for run in planned.runs:
         with quiet_libraries(run.folder.log) as screen:
             screen.note(f"{run.title}  ->  {run.folder.path}")
             record = carry_out(run, session, screen)
             findings = collect(record, session.workspace.root)
-        found.append(findings)
+        outcomes.append(Outcome(run.cell, run.swept, str(run.folder.path), findings))
         if not as_json:
             print_table(render(findings))
-    if as_json:
-        plain = [findings_as_plain(findings) for findings in found]
+    swept = any(outcome.values for outcome in outcomes)
+    if not as_json:
+        if swept:
+            print_table(render_sweep(outcomes))
+        return
+    plain = [findings_as_plain(outcome.findings) for outcome in outcomes]
+    if swept:
+        print_json({"runs": plain, "sweep": sweep_as_plain(outcomes)})
+    else:
         print_json(plain[0] if len(plain) == 1 else {"runs": plain})

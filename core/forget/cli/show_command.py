@@ -63,6 +63,8 @@ def _plain_default(value: Any) -> str:
     """Write a default as it is written on the command line."""
     if isinstance(value, bool):  # before numbers: True == 1.0
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return "none" if value is None else str(value)
 
 

@@ -12,6 +12,10 @@ from forget.store.manifest import Manifest, fault, read_manifest
 __all__ = ["data_folders", "prepared_entries"]
 
 
+_USES = {"data": "training"}
+"""What the examples of a folder are for, where its name does not say it."""
+
+
 class _Prepared(NamedTuple):
     """The data of one run; `manifest` is None where `problem` says why."""
 
@@ -23,8 +27,10 @@ class _Prepared(NamedTuple):
 
 
 def data_folders(out: Path) -> list[Path]:
-    """List the data folders of all runs below an output folder, by path."""
-    return sorted(path for path in out.glob("runs/*/*/*/*/seed-*/data") if path.is_dir())
+    """List the data folders of all runs below an output folder, by path; replay is beside data."""
+    runs = "runs/*/*/*/*/seed-*"
+    found = (path for name in ("data", "replay") for path in out.glob(f"{runs}/{name}"))
+    return sorted(path for path in found if path.is_dir())
 
 
 def prepared_entries(out: Path, title: Callable[[str], str]) -> list[Entry]:
@@ -69,7 +75,7 @@ def _entry(group: list[_Prepared], out: Path, title: Callable[[str], str]) -> En
     common: dict[str, Any] = {
         "folder": first.folder.relative_to(out).as_posix(),
         "path": first.folder,
-        "purpose": f"{', '.join(titles)} training",
+        "purpose": f"{', '.join(titles)} {_USES.get(first.folder.name, first.folder.name)}",
         "runs": tuple(item.folder.parent.relative_to(out).as_posix() for item in group),
     }
     if first.manifest is None:

@@ -11,7 +11,7 @@ from rich.text import Text
 from forget.metrics import Average, PairedDifference
 from forget.report.findings import CheckpointFindings, Finding, Findings
 
-__all__ = ["render"]
+__all__ = ["change_cells", "points", "render"]
 
 _EXPLANATION = (
     "delta = checkpoint - base on the same items, in points of 100; negative = forgotten. "
@@ -42,7 +42,7 @@ def _table(checkpoint: CheckpointFindings) -> Table:
         table.add_row(name, "", "", "not evaluated", "", "", "")
     if checkpoint.average is not None:
         table.add_section()
-        table.add_row("average", "", "", "", *_change(checkpoint.average), "")
+        table.add_row("average", "", "", "", *change_cells(checkpoint.average), "")
     return table
 
 
@@ -51,7 +51,7 @@ def _numbers(finding: Finding) -> list[str | Text]:
     items = f"{finding.change.items:,}"
     if required is not None and finding.change.items < required:
         items += f" of {required:,}"
-    return [_points(finding.base_score), _points(finding.score), *_change(finding.change), items]
+    return [points(finding.base_score), points(finding.score), *change_cells(finding.change), items]
 
 
 def _summary(checkpoint: CheckpointFindings) -> Iterator[Text]:
@@ -63,21 +63,22 @@ def _summary(checkpoint: CheckpointFindings) -> Iterator[Text]:
     if task is not None:
         yield Text(
             f"task accuracy ({task.benchmark.removeprefix('task:')}, {task.change.items} held-out "
-            f"problems): {_points(task.base_score)} -> {_points(task.score)} "
+            f"problems): {points(task.base_score)} -> {points(task.score)} "
             f"({_signed(task.change.delta)} ± {_error(task.change.stderr)}); cut at the length "
-            f"limit: {_points(task.base_details['truncation_rate'])} % -> "
-            f"{_points(task.details['truncation_rate'])} %"
+            f"limit: {points(task.base_details['truncation_rate'])} % -> "
+            f"{points(task.details['truncation_rate'])} %"
         )
 
 
-def _change(change: PairedDifference | Average) -> tuple[Text, str]:
+def change_cells(change: PairedDifference | Average) -> tuple[Text, str]:
     """Colour a delta only where it is more than two standard errors away from zero."""
     sure = change.stderr is not None and abs(change.delta) > 2 * change.stderr
     style = ("red" if change.delta < 0 else "green") if sure else ""
     return Text(_signed(change.delta), style=style), _error(change.stderr)
 
 
-def _points(share: float) -> str:
+def points(share: float) -> str:
+    """Write a share in points of 100."""
     return f"{100 * share:.1f}"
 
 

@@ -54,9 +54,19 @@ class RunFolder:
         return self.path / "data"
 
     @property
+    def replay(self) -> Path:
+        """The general examples that are mixed in."""
+        return self.path / "replay"
+
+    @property
     def checkpoints(self) -> Path:
         """The folder of checkpoint folders."""
         return self.path / "checkpoints"
+
+    @property
+    def transforms(self) -> Path:
+        """Models made of checkpoints without training."""
+        return self.path / "transforms"
 
     @property
     def sweep(self) -> Path:

@@ -118,6 +118,8 @@ def fit(
         trainer = make_trainer(model, tokenizer)
         trainer.session = session
         _silence(trainer)
+        if settings.l2_to_base:
+            trainer.add_callback(_base_pull(phase, model if checkpoint is None else None))
         try:
             trainer.train(resume_from_checkpoint=str(store.state(resumed)) if within else None)
         except torch.OutOfMemoryError as error:
@@ -182,6 +184,22 @@ def padding(tokenizer: Any) -> int:
         if token is not None:
             return int(token)
     return 0
+
+
+def _base_pull(phase: Phase, base: Any | None) -> Any:
+    """Return what pulls to the base, whatever checkpoint the phase starts or continues from.
+
+    Args:
+        phase: What is trained.
+        base: The base model as it was loaded, if the phase begins with it.
+    """
+    from forget.training.base_pull import BasePull, as_callback, weights_of
+    from forget.training.student import load_student
+
+    task, l2 = phase.task, phase.task.settings.l2_to_base
+    if base is None:
+        base = load_student(task.model, task.settings, task.seed, None)
+    return as_callback(BasePull(weights_of(base), l2, task.seed, phase.first))
 
 
 def _silence(trainer: Any) -> None:

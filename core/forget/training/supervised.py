@@ -10,8 +10,8 @@ import attrs
 
 from forget.errors import DataError
 from forget.inference.loading import load_tokenizer
-from forget.method import TrainTask
-from forget.store.manifest import read_manifest
+from forget.method import SupervisedSettings, TrainTask
+from forget.store.manifest import Manifest, read_manifest
 from forget.training.checkpoints import CheckpointStore
 from forget.training.phase import (
     IGNORED,
@@ -172,23 +172,40 @@ def _plan(task: TrainTask) -> tuple[Schedule, CheckpointStore]:
     manifest = read_manifest(task.data)
     if manifest is None or manifest.kind != "data":
         raise DataError(f"{task.data} holds no complete training data: prepare it first.")
-    schedule = make_schedule(task.settings, manifest.details["rows"])
+    replay = _replay(task)
+    replay_rows = replay.details["rows"] if replay else 0
+    schedule = make_schedule(task.settings, manifest.details["rows"], replay_rows)
+    digests = [part.details["digest"] for part in (manifest, replay) if part]
     store = CheckpointStore(
         output=task.output,
-        training=training_digest(task.settings, task.seed, manifest.details["digest"]),
+        training=training_digest(task.settings, task.seed, "+".join(digests)),
         last_step=schedule.steps,
     )
     return schedule, store
 
 
+def _replay(task: TrainTask) -> Manifest | None:
+    """Return what the folder of replayed examples says of itself, if the settings ask for some."""
+    if not isinstance(task.settings, SupervisedSettings) or not task.settings.replay:
+        return None
+    manifest = read_manifest(task.replay) if task.replay else None
+    if manifest is None or manifest.kind != "data":
+        raise DataError(f"{task.replay} holds no complete examples to replay: prepare them first.")
+    return manifest
+
+
 def _encode_all(task: TrainTask) -> list[Row]:
-    """Return every prepared example as token ids; tokens outside the completion are ignored."""
+    """Return every prepared example as token ids; tokens outside the completion are ignored.
+
+    Replayed ones follow the others.
+    """
     from forget.training.examples import read_examples
     from forget.training.masking import encode
 
     tokenizer = load_tokenizer(task.model)
     rows = []
-    for item in read_examples(task.data):
+    replay = read_examples(task.replay) if task.replay else []
+    for item in [*read_examples(task.data), *replay]:
         ids, mask = encode(tokenizer, item.messages, item.completion)
         labels = [token if use else IGNORED for token, use in zip(ids, mask, strict=True)]
         rows.append(Row(ids, labels))

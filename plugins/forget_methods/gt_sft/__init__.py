@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from forget.hooks import hookimpl
-from forget.method import Method, Needs, PrepareTask, TrainingSettings, TrainTask
+from forget.method import Method, Needs, PrepareTask, SupervisedSettings, TrainTask
 
 __all__ = ["GtSft", "forget_methods"]
 
@@ -17,7 +17,7 @@ class GtSft:
     title = "GT-SFT"
     summary = "Supervised fine-tuning on the dataset's own worked solutions"
     paper = "Ouyang et al. 2022, https://arxiv.org/abs/2203.02155, section 3.5"
-    settings = TrainingSettings
+    settings = SupervisedSettings
     needs = Needs()
 
     def prepare(self, task: PrepareTask) -> None:

@@ -8,14 +8,14 @@ import attrs
 
 from forget.completion import Sampling
 from forget.errors import SettingsError
-from forget.method import TrainingSettings
+from forget.method import SupervisedSettings
 from forget.settings import setting
 
 __all__ = ["TrajectorySettings"]
 
 
 @attrs.frozen(kw_only=True)
-class TrajectorySettings(TrainingSettings):
+class TrajectorySettings(SupervisedSettings):
     """Settings of rejection-sampled fine-tuning: how a teacher is asked and what of it is kept."""
 
     samples: int = setting(4, "completions per question", minimum=1)
@@ -51,6 +51,7 @@ class TrajectorySettings(TrainingSettings):
         Raises:
             SettingsError: Greedy decoding writes one completion, however often it is asked.
         """
+        super().__attrs_post_init__()
         if self.temperature == 0 and self.samples > 1:
             raise SettingsError(
                 f"With temperature=0 all samples={self.samples} completions of a question are the "

@@ -1,0 +1,98 @@
+"""The runs of a `--sweep` beside each other: what each value gained and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from forget.report.findings import CheckpointFindings, Findings
+from forget.report.terminal import change_cells, points
+from forget.variants import shown
+
+__all__ = ["Outcome", "render_sweep", "sweep_as_plain"]
+
+
+class Outcome(NamedTuple):
+    """One run of a sweep.
+
+    Attributes:
+        run: Its cell of the study, for people.
+        values: The swept settings.
+        folder: The run directory.
+        findings: What it found.
+    """
+
+    run: str
+    values: Mapping[str, Any]
+    folder: str
+    findings: Findings
+
+    @property
+    def last(self) -> list[CheckpointFindings]:
+        """The last checkpoint, and the models made of it."""
+        checkpoints = self.findings.checkpoints
+        return [found for found in checkpoints if found.step == checkpoints[-1].step]
+
+
+def render_sweep(outcomes: Sequence[Outcome]) -> RenderableType:
+    """Return one table: a line for each run's last checkpoint."""
+    several = len({outcome.run for outcome in outcomes}) > 1
+    table = Table(title="the sweep: every run's last checkpoint", title_justify="left")
+    for heading in ("run",) * several + tuple(outcomes[0].values):
+        table.add_column(heading)
+    table.add_column("checkpoint", no_wrap=True)
+    for heading in ("task", "change", "±", "average", "±", "worst"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for outcome in outcomes:
+        named = [outcome.run] * several + [shown(value) for value in outcome.values.values()]
+        for found in outcome.last:
+            table.add_row(*named, found.name, *_task(found), *_forgotten(found))
+    legend = (
+        "task = accuracy on the held-out problems, and its change; average and worst = delta of "
+        "the benchmarks, negative = forgotten."
+    )
+    return Group(table, Text(legend, style="dim"))
+
+
+def sweep_as_plain(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Return the lines of the table for `--json`."""
+    return [_line(outcome, found) for outcome in outcomes for found in outcome.last]
+
+
+def _line(outcome: Outcome, found: CheckpointFindings) -> dict[str, Any]:
+    task, average, worst = found.task, found.average, found.worst
+    return {
+        "run": outcome.run,
+        "folder": outcome.folder,
+        "values": dict(outcome.values),
+        "checkpoint": found.name,
+        "task_accuracy": task.score if task else None,
+        "task_delta": task.change.delta if task else None,
+        "task_stderr": task.change.stderr if task else None,
+        "average_delta": average.delta if average else None,
+        "average_stderr": average.stderr if average else None,
+        "worst": {"benchmark": worst.benchmark, "delta": worst.change.delta} if worst else None,
+    }
+
+
+def _task(found: CheckpointFindings) -> Iterator[str | Text]:
+    if found.task is None:
+        yield from ("-", "-", "-")
+        return
+    yield points(found.task.score)
+    yield from change_cells(found.task.change)
+
+
+def _forgotten(found: CheckpointFindings) -> Iterator[str | Text]:
+    if found.average is None or found.worst is None:
+        yield from ("-", "-", "-")
+        return
+    yield from change_cells(found.average)
+    if found.worst.change.delta >= 0:
+        yield "none"
+        return
+    yield f"{found.worst.benchmark} {change_cells(found.worst.change)[0]}"
