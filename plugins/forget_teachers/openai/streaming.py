@@ -75,16 +75,19 @@ class _Run(Thread, Generic[T]):
 
     async def _work(self) -> None:
         self._loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
-        assert task is not None
-        self._task = task
-        self._begun.set()
         try:
-            async with self._session() as do, asyncio.TaskGroup() as group:
-                for _ in range(self._workers):
-                    group.create_task(self._one_by_one(do))
+            async with self._session() as do:
+                # Only the asking can be cancelled: a session that is closing closes to the end.
+                self._task = asyncio.create_task(self._ask_all(do))
+                self._begun.set()
+                await self._task
         finally:
             await asyncio.sleep(_CLOSING_S)
+
+    async def _ask_all(self, do: Callable[[int], Awaitable[T]]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._workers):
+                group.create_task(self._one_by_one(do))
 
     async def _one_by_one(self, do: Callable[[int], Awaitable[T]]) -> None:
         for index in self._indices:
