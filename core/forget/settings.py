@@ -23,6 +23,7 @@ __all__ = [
     "parse_assignments",
     "setting",
     "training_identity",
+    "variant_setting",
 ]
 
 T = TypeVar("T")
@@ -67,6 +68,18 @@ def setting(
     return attrs.field(default=default, metadata=metadata)
 
 
+def variant_setting(default: str, help: str, presets: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Declare the field that says which variant of a method is meant.
+
+    Args:
+        default: The value if nobody says otherwise.
+        help: See `setting`.
+        presets: For some of its values, what other settings then are; whoever chooses such a value
+            gets these, unless they are set besides.
+    """
+    return attrs.field(default=default, metadata={"help": help, "presets": presets})
+
+
 def describe(cls: type) -> list[SettingInfo]:
     """List the settings of a class in the order of their declaration."""
     hints = get_type_hints(cls)
@@ -108,7 +121,7 @@ def build(cls: type[T], *layers: Mapping[str, Any], where: str) -> T:
     fields = {f.name: f for f in attrs.fields(cls)}  # type: ignore[arg-type]
     hints = get_type_hints(cls)
     values: dict[str, Any] = {}
-    for name, value in {key: item for layer in layers for key, item in layer.items()}.items():
+    for name, value in _merged(list(fields.values()), layers).items():
         if name not in fields:
             raise SettingsError(_unknown(name, list(fields), where))
         try:
@@ -120,6 +133,19 @@ def build(cls: type[T], *layers: Mapping[str, Any], where: str) -> T:
             ) from None
         _check_range(values[name], fields[name], where)
     return cls(**values)
+
+
+def _merged(
+    fields: Sequence[attrs.Attribute[Any]], layers: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Lay the layers over each other; a preset lies right under the layer that chooses it."""
+    values: dict[str, Any] = {}
+    for layer in layers:
+        for field in fields:
+            if field.name in layer:
+                values |= field.metadata.get("presets", {}).get(str(layer[field.name]), {})
+        values |= layer
+    return values
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from forget.completion import Completion, Message
 from forget.errors import ModelError
 from forget.inference.chat import render_prompt
 
-__all__ = ["Encoded", "encode", "encode_written"]
+__all__ = ["Encoded", "encode", "encode_prompt", "encode_written"]
 
 
 class Encoded(NamedTuple):
@@ -89,6 +89,11 @@ def encode_written(tokenizer: Any, prompt: Sequence[Message], completion: Comple
         input_ids=prompt_ids + target_ids,
         completion_mask=[0] * len(prompt_ids) + [1] * len(target_ids),
     )
+
+
+def encode_prompt(tokenizer: Any, prompt: Sequence[Message]) -> list[int]:
+    """Tokenise what a model is given before it writes."""
+    return _ids(tokenizer, render_prompt(tokenizer, prompt))
 
 
 def _target(tokenizer: Any, prompt: Sequence[Message], prompt_text: str, completion: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -104,11 +102,7 @@ class _Prepared:
 def _columns(phase: Phase, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
     """Return the pairs with their reference log-probabilities under the trainer's own names."""
     rows = [_row(pair.prompt, completion) for pair in pairs for completion in pair[1:]]
-    content = json.dumps([[list(part) for part in pair] for pair in pairs])
-    key = hashlib.sha256(f"{phase.store.training}/{content}".encode()).hexdigest()
-    folder = phase.task.output / "rounds"
-    file = folder / f"{'-'.join(['reference', *map(str, phase.labels.values())])}.json"
-    sums = kept_log_probs(phase.task, phase.start, rows, file, key)
+    sums = kept_log_probs(phase, rows)
     return [
         {
             "prompt_ids": list(pair.prompt),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from forget.inference.loading import load_tokenizer
 from forget.method import TrainTask
 from forget.store.atomic import write_json
-from forget.training.phase import padding
+from forget.training.phase import Phase, padding
 from forget.training.supervised import Row
 
-__all__ = ["kept_log_probs", "token_log_probs"]
+__all__ = ["kept_log_probs", "kept_token_log_probs", "token_log_probs"]
 
 
 def token_log_probs(task: TrainTask, model: Path | None, rows: Sequence[Row]) -> list[list[float]]:
@@ -62,28 +64,40 @@ def token_log_probs(task: TrainTask, model: Path | None, rows: Sequence[Row]) ->
     return scored
 
 
-def kept_log_probs(
-    task: TrainTask, model: Path | None, rows: Sequence[Row], file: Path, key: str
-) -> list[float]:
-    """Return the log-probability of each row's completion, from a file if they are there.
+def kept_log_probs(phase: Phase, rows: Sequence[Row]) -> list[float]:
+    """Return each row's summed log-probability under the model that a phase starts from [nats].
 
     A training that is continued has other weights than those it started from, so the numbers are
-    kept; they are short.
+    kept beside the run's rounds.
 
     Args:
-        task: See `token_log_probs`.
-        model: See `token_log_probs`.
-        rows: See `token_log_probs`.
-        file: Where they are kept.
-        key: What they belong to; those of another key are computed anew.
+        phase: Its start, task and labels are used.
+        rows: What to score.
+
+    Raises:
+        ModelError: The model cannot be loaded.
     """
+    return _kept(phase, rows, sum)
+
+
+def kept_token_log_probs(phase: Phase, rows: Sequence[Row]) -> list[list[float]]:
+    """Return the same by tokens in the loss; see `kept_log_probs`."""
+    return _kept(phase, rows, list)
+
+
+def _kept(phase: Phase, rows: Sequence[Row], shorten: Callable[[list[float]], Any]) -> list[Any]:
+    content = json.dumps([[list(row.input_ids), list(row.labels)] for row in rows])
+    named = f"{phase.store.training}/{shorten.__name__}/{content}"
+    key = hashlib.sha256(named.encode()).hexdigest()
+    name = "-".join(["reference", *map(str, phase.labels.values())])
+    file = phase.task.output / "rounds" / f"{name}.json"
     try:
         kept = json.loads(file.read_text())
         if kept["key"] == key and len(kept["log_probs"]) == len(rows):
-            return [float(value) for value in kept["log_probs"]]
+            return list(kept["log_probs"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    sums = [sum(tokens) for tokens in token_log_probs(task, model, rows)]
+    found = [shorten(tokens) for tokens in token_log_probs(phase.task, phase.start, rows)]
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_json(file, {"key": key, "log_probs": sums})
-    return sums
+    write_json(file, {"key": key, "log_probs": found})
+    return found

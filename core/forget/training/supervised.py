@@ -22,7 +22,14 @@ from forget.training.phase import (
     trainer_arguments,
 )
 from forget.training.plan import Schedule, data_order, make_schedule, training_digest
-from forget.training.weighted import Normalizer, batch_scales
+from forget.training.sampled import DRAWN, TARGET, Draws, sampled
+from forget.training.weighted import (
+    SCALE,
+    Normalizer,
+    NumbersCollator,
+    WeightedLoss,
+    batch_scales,
+)
 
 __all__ = ["Row", "fit_rows", "tokens_by_step", "train_supervised"]
 
@@ -84,6 +91,7 @@ def fit_rows(
     resumed: int,
     advance: Callable[[int], None],
     normalizer: Normalizer | None = None,
+    draws: Draws | None = None,
 ) -> None:
     """Take the steps of a phase on rows, each pass in its own order; see `fit`.
 
@@ -94,59 +102,77 @@ def fit_rows(
         advance: Told of each step done.
         normalizer: What the weighted loss of a batch is divided by, see `weighted.batch_scales`;
             without one all weights are 1 and the loss is TRL's own.
+        draws: The rows are draws of a policy, and the loss is the mean of `over_samples`.
     """
     from datasets import Dataset
 
-    schedule = phase.schedule
-    order = data_order(schedule, phase.order_seed)
+    from forget.training.loop import resumable
+
+    order = data_order(phase.schedule, phase.order_seed)
     tokens = [row.tokens for row in rows]
     examples: list[dict[str, Any]] = [
         {"input_ids": list(row.input_ids), "labels": list(row.labels)} for row in rows
     ]
     dataset = Dataset.from_list(examples).select(order)
-    if normalizer is not None:
-        scales = batch_scales(
-            [rows[index].weight for index in order],
-            [tokens[index] for index in order],
-            schedule.batch_size,
-            normalizer,
-        )
-        dataset = dataset.add_column("scale", scales)
+    numbers, losses = _objective(phase.schedule, rows, order, normalizer, draws)
+    for name, column in numbers.items():
+        dataset = dataset.add_column(name, column)
 
     def make_trainer(model: Any, tokenizer: Any) -> Any:
-        trainer, collator = _loss(padding(tokenizer), weighted=normalizer is not None)
-        return trainer(
+        from trl import SFTTrainer
+
+        return resumable(SFTTrainer, *losses)(
             model=model,
-            args=_arguments(phase, weighted=normalizer is not None),
+            args=_arguments(phase, keep_columns=bool(numbers)),
             train_dataset=dataset,
             # Given explicitly, because the trainer's own changes pad tokens in model and tokenizer.
-            data_collator=collator,
+            data_collator=_collator(padding(tokenizer), list(numbers)),
             processing_class=tokenizer,
         )
 
     fit(
-        attrs.evolve(phase, tokens=tokens_by_step(tokens, order, schedule, phase.tokens_before)),
+        attrs.evolve(
+            phase, tokens=tokens_by_step(tokens, order, phase.schedule, phase.tokens_before)
+        ),
         resumed,
         advance,
         make_trainer,
     )
 
 
-def _loss(pad: int, *, weighted: bool) -> tuple[Any, Any]:
-    """Return the trainer's class and what makes its batches."""
-    from trl import SFTTrainer
+def _objective(
+    schedule: Schedule,
+    rows: Sequence[Row],
+    order: Sequence[int],
+    normalizer: Normalizer | None,
+    draws: Draws | None,
+) -> tuple[dict[str, list[float]], list[type]]:
+    """Return the numbers that each example of the order comes with, and the loss they are for."""
+    if normalizer is None and draws is None:
+        return {}, []
+    weights = [rows[index].weight for index in order]
+    tokens = [rows[index].tokens for index in order]
+    if draws is None:
+        assert normalizer is not None
+        scales = batch_scales(weights, tokens, schedule.batch_size, normalizer)
+        return {SCALE: scales}, [WeightedLoss]
+    alike = [1.0] * len(order)
+    numbers = {
+        SCALE: batch_scales(alike, tokens, schedule.batch_size, "sequences"),
+        TARGET: weights,
+        DRAWN: [draws.log_probs[index] for index in order],
+    }
+    return numbers, [sampled(draws.divergence)]
+
+
+def _collator(pad: int, numbers: Sequence[str]) -> Any:
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-    from forget.training.loop import resumable
-    from forget.training.weighted import WeightedCollator, WeightedLoss
-
     collator = DataCollatorForLanguageModeling(pad_token_id=pad)
-    if not weighted:
-        return resumable(SFTTrainer), collator
-    return resumable(SFTTrainer, WeightedLoss), WeightedCollator(collator)
+    return NumbersCollator(collator, numbers) if numbers else collator
 
 
-def _arguments(phase: Phase, *, weighted: bool) -> Any:
+def _arguments(phase: Phase, *, keep_columns: bool) -> Any:
     from trl import SFTConfig
 
     return trainer_arguments(
@@ -156,7 +182,7 @@ def _arguments(phase: Phase, *, weighted: bool) -> Any:
         dataset_kwargs={"skip_prepare_dataset": True},  # tokens are made by `masking`
         max_length=None,
         packing=False,
-        remove_unused_columns=not weighted,
+        remove_unused_columns=not keep_columns,
     )
 
 

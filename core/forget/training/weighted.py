@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-__all__ = ["Normalizer", "WeightedCollator", "WeightedLoss", "batch_scales"]
+__all__ = ["SCALE", "Normalizer", "NumbersCollator", "WeightedLoss", "batch_scales"]
 
 Normalizer = Literal["tokens", "sequences"]
 
-_SCALE = "scale"
+SCALE = "scale"
+"""The column of what `batch_scales` returns."""
 
 
 def batch_scales(
@@ -35,24 +36,28 @@ def batch_scales(
     return scales
 
 
-class WeightedCollator:
-    """Makes a batch as another collator does, with a scale for each example.
+class NumbersCollator:
+    """Makes a batch as another collator does, with numbers that belong to each example.
 
     Args:
         plain: TRL's collator.
+        names: The columns of the numbers.
     """
 
-    def __init__(self, plain: Callable[[list[dict[str, Any]]], dict[str, Any]]) -> None:
-        self._plain = plain
+    def __init__(
+        self, plain: Callable[[list[dict[str, Any]]], dict[str, Any]], names: Sequence[str]
+    ) -> None:
+        self._plain, self._names = plain, names
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Return input ids, labels and mask, [B, T], and the scales, [B, 1]."""
+        """Return input ids, labels and mask, [B, T], and the numbers, each [B, 1]."""
         import torch
 
-        scales = [example[_SCALE] for example in examples]
-        rest = [{k: v for k, v in example.items() if k != _SCALE} for example in examples]
+        rest = [{k: v for k, v in e.items() if k not in self._names} for e in examples]
         batch = self._plain(rest)
-        batch[_SCALE] = torch.tensor(scales, dtype=torch.float32)[:, None]
+        for name in self._names:
+            numbers = [example[name] for example in examples]
+            batch[name] = torch.tensor(numbers, dtype=torch.float32)[:, None]
         return batch
 
 
@@ -69,7 +74,7 @@ class WeightedLoss:
         num_items_in_batch: Any = None,
     ) -> Any:
         """Return the weighted loss; every scale has been divided by its whole batch's sum."""
-        scale_B1 = inputs.pop(_SCALE)
+        scale_B1 = inputs.pop(SCALE)
         outputs = model(**inputs, use_cache=False, fused_lm_head=True)
         loss = -(outputs.log_probs * scale_B1).sum()  # log-probabilities are 0 where ignored
         # Processes average their gradients, and the sum is over all of them.

@@ -1,4 +1,4 @@
-"""SELF/SPIN: self-play, the dataset's solutions preferred to the model's own."""
+"""SELF/SPIN: self-play, and two more ways for a model to learn from what it writes itself."""
 
 from __future__ import annotations
 
@@ -9,16 +9,38 @@ import attrs
 
 from forget.hooks import hookimpl
 from forget.method import Method, Needs, PrepareTask, TrainTask
-from forget.settings import setting
+from forget.settings import setting, variant_setting
+from forget.training.rollouts.demonstration import DEMONSTRATION, check_demonstration
 from forget.training.rollouts.settings import RoundSettings
 
 __all__ = ["Spin", "SpinSettings", "forget_methods"]
+
+
+_AS_SFT = {
+    "lr": 1e-5,
+    "lr_factors": (1.0,),
+    "lr_schedule": "cosine",
+    "warmup": 0.05,
+    "weight_decay": 0.01,
+    "optimizer": "adamw",
+    "batch_size": 16,
+}
+"""What the variants without pairs have in common with the supervised methods."""
 
 
 @attrs.frozen(kw_only=True)
 class SpinSettings(RoundSettings):
     """Settings of self-play fine-tuning; the defaults are those of its authors."""
 
+    variant: Literal["spin", "sdft", "self-sft"] = variant_setting(
+        "spin",
+        "spin: pairs with the solution; sdft: the model told the solution as teacher; self-sft: "
+        "own right answers, once. The last two set other defaults (docs/spin.md)",
+        {
+            "sdft": {**_AS_SFT, "epochs": 1.0},
+            "self-sft": {**_AS_SFT, "rounds": 1, "num_generations": 4},
+        },
+    )
     lr: float = setting(5e-7, "peak learning rate of the first iteration", minimum=0)
     lr_factors: tuple[float, ...] = setting(
         (1.0, 1.0, 0.2, 0.2), "learning rate of each iteration as a share of lr; the last one stays"
@@ -42,10 +64,27 @@ class SpinSettings(RoundSettings):
     mix_previous: bool = setting(
         True, "learn from the pairs of the iteration before too, as the authors do"
     )
+    divergence: Literal["reverse", "forward", "jsd"] = setting(
+        "reverse", "variant=sdft: what is made small between teacher and student, by tokens"
+    )
+    teacher_rate: float = setting(
+        0.01, "variant=sdft: share of the way that the teacher follows the student at each step",
+        minimum=0, maximum=1,
+    )  # fmt: skip
+    demonstration: str = setting(DEMONSTRATION, "variant=sdft: the prompt that tells a solution")
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse settings that mean nothing.
+
+        Raises:
+            SettingsError: A demonstration that tells nothing, besides what all methods refuse.
+        """
+        super().__attrs_post_init__()
+        check_demonstration(self.demonstration)
 
 
 class Spin:
-    """Iteration by iteration: answer, then learn to prefer the dataset's solution."""
+    """Iteration by iteration: answer, then learn from the answers and the dataset's solutions."""
 
     name = "spin"
     title = "SELF/SPIN"
@@ -55,17 +94,28 @@ class Spin:
     needs = Needs(rollouts=True, reference_policy=True)
 
     def prepare(self, task: PrepareTask) -> None:
-        """Write the questions with their solutions."""
+        """Write the questions with what the variant needs of them."""
+        from forget.training.rollouts.demonstration import inform
         from forget.training.rollouts.questions import write_questions
 
-        write_questions(task, verified=False, learn_solutions=True)
+        settings: SpinSettings = task.settings
+        told = settings.variant == "sdft"
+        write_questions(
+            task,
+            verified=settings.variant == "self-sft",
+            learn_solutions=settings.variant == "spin",
+            informed=inform(settings.demonstration) if told else None,
+        )
 
     def train(self, task: TrainTask) -> None:
         """Write and learn in turns."""
         from forget.training.rollouts.rounds import train_rounds
-        from forget_methods.spin.lesson import play
+        from forget_methods.spin.lesson import follow, imitate, play
 
-        train_rounds(task, play, remember=task.settings.mix_previous)
+        settings: SpinSettings = task.settings
+        lesson = {"spin": play, "sdft": follow, "self-sft": imitate}[settings.variant]
+        paired = settings.variant == "spin"
+        train_rounds(task, lesson, remember=paired and settings.mix_previous)
 
 
 @hookimpl

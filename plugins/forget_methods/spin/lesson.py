@@ -1,4 +1,4 @@
-"""What an iteration of SPIN teaches: pairs of the dataset's solution and the model's own answer."""
+"""What an iteration teaches, by the variant: pairs, an informed teacher, or own right answers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from forget.progress import Advance
 from forget.training.masking import encode, encode_written
 from forget.training.phase import Phase
 from forget.training.preference import Pair, fit_pairs
+from forget.training.privileged import PrivilegedObjective
+from forget.training.rollouts.demonstration import inform
+from forget.training.rollouts.distil import distil, learnable
+from forget.training.rollouts.improvement import filtered
 from forget.training.rollouts.policy import Rollout
+from forget.training.rollouts.privileged import learn_informed
 from forget.training.rollouts.rounds import Lesson, Round
 from forget_methods.spin import SpinSettings
 
-__all__ = ["play"]
+__all__ = ["follow", "imitate", "play"]
 
 
 def play(current: Round) -> Lesson:
@@ -41,19 +46,51 @@ def play(current: Round) -> Lesson:
     def fit(phase: Phase, resumed: int, advance: Advance) -> None:
         fit_pairs(phase, everything, resumed, advance, settings.beta)
 
-    factors = settings.lr_factors or (1.0,)
     found: dict[str, Any] = {
         "pairs": len(pairs),
         "earlier_pairs": len(earlier),
         "left_out": dict(left_out),
     }
-    return Lesson(
-        rows=len(everything),
-        fit=fit,
-        lr=settings.lr * factors[min(current.index, len(factors) - 1)],
-        optimizer=settings.optimizer,
-        found=found,
+    return Lesson(rows=len(everything), fit=fit, found=found, **_steps(current))
+
+
+def follow(current: Round) -> Lesson:
+    """Let the model, told the solutions, be the teacher of what it wrote without them: SDFT.
+
+    Raises:
+        WorkError: There is nothing to learn from.
+    """
+    settings: SpinSettings = current.task.settings
+    return learn_informed(
+        current,
+        inform(settings.demonstration),
+        PrivilegedObjective(
+            rewarded=False,
+            beta=1.0,
+            divergence=settings.divergence,
+            teacher_rate=settings.teacher_rate,
+        ),
+        keep_truncated=True,
+        **_steps(current),
     )
+
+
+def imitate(current: Round) -> Lesson:
+    """Learn from the model's own right answers alone: rejection sampling from itself.
+
+    Raises:
+        WorkError: There is none.
+    """
+    groups, skipped = learnable(current, keep_truncated=False, anchors=True)
+    return distil(current, groups, filtered, {"skipped": skipped}, **_steps(current))
+
+
+def _steps(current: Round) -> dict[str, Any]:
+    """Return how the steps of an iteration are taken."""
+    settings: SpinSettings = current.task.settings
+    factors = settings.lr_factors or (1.0,)
+    lr = settings.lr * factors[min(current.index, len(factors) - 1)]
+    return {"lr": lr, "optimizer": settings.optimizer}
 
 
 def _pairs(current: Round, tokenizer: Any, left_out: Counter[str]) -> list[Pair]:

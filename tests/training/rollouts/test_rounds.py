@@ -25,7 +25,15 @@ REWARD = "training.rollouts.conftest:by_length"
 PI: dict[str, Any] = {
     "reward": REWARD, "num_generations": 4, "questions_per_round": 5, "keep_truncated": True,
 }  # fmt: skip
-METHODS: list[tuple[Method, dict[str, Any]]] = [(Spin(), {"batch_size": 4}), (Pi(), PI)]
+SPIN: dict[str, Any] = {"batch_size": 4}
+TOLD: dict[str, Any] = {"demonstration": "{question} It is {solution}"}
+METHODS: dict[str, tuple[Method, dict[str, Any]]] = {
+    "spin": (Spin(), SPIN),
+    "spin-sdft": (Spin(), {**SPIN, **TOLD, "variant": "sdft", "teacher_rate": 0.2}),
+    "pi": (Pi(), PI),
+    "pi-reverse": (Pi(), {**PI, "divergence": "reverse"}),
+    "pi-privileged": (Pi(), {**PI, **TOLD, "operator": "privileged"}),
+}
 
 
 def curve(output: Path) -> list[dict[str, Any]]:
@@ -33,7 +41,7 @@ def curve(output: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("method", "changes"), METHODS, ids=["spin", "pi"])
+@pytest.mark.parametrize(("method", "changes"), METHODS.values(), ids=METHODS)
 @pytest.mark.parametrize("lora", [0, 2])
 def test_stopped_after_every_checkpoint_it_ends_with_the_same_bytes(
     prepared: Make, method: Method, changes: dict[str, Any], lora: int

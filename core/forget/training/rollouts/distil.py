@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from forget.errors import WorkError
 from forget.inference.loading import load_tokenizer
 from forget.progress import Advance
+from forget.training.divergences import Divergence
 from forget.training.masking import encode_written
 from forget.training.phase import IGNORED, Phase
+from forget.training.reference import kept_log_probs
+from forget.training.rollouts.improvement import Operator
 from forget.training.rollouts.policy import Rollout
 from forget.training.rollouts.rounds import Lesson, Round
+from forget.training.sampled import Draws
 from forget.training.supervised import Row, fit_rows
 from forget.training.weighted import Normalizer
 
@@ -23,76 +27,111 @@ _NEGLIGIBLE = 1e-6
 
 
 def learnable(
-    group: Sequence[Rollout], *, keep_truncated: bool, anchors: bool
-) -> tuple[list[Rollout], str]:
-    """Return the completions of a question that weights are given to, or why there are none.
+    current: Round, *, keep_truncated: bool, anchors: bool
+) -> tuple[list[list[Rollout]], dict[str, int]]:
+    """Return the completions of the questions that can be learned from.
 
     Args:
-        group: What the model wrote for it.
+        current: The round.
         keep_truncated: Completions that were cut at their length limit count too.
         anchors: A question of which all completions are right holds the model where it is;
             otherwise it is left out.
 
     Returns:
-        The completions, and ``""`` or the reason: ``cut``, ``all wrong``, ``all right``.
+        The completions by question, and how many questions were left out for what reason: ``cut``,
+        ``all wrong``, ``all right``.
     """
-    kept = [rollout for rollout in group if rollout.completion.finished or keep_truncated]
-    if not kept:
-        return [], "cut"
-    if len({rollout.reward for rollout in kept}) > 1:
-        return kept, ""
-    if not any(rollout.verdict.correct for rollout in kept):
-        return [], "all wrong"
-    return (kept, "") if anchors else ([], "all right")
+    groups, skipped = [], Counter[str]()
+    for group in current.rollouts:
+        kept = [rollout for rollout in group if rollout.completion.finished or keep_truncated]
+        reason = _nothing_in(kept, anchors)
+        if reason:
+            skipped[reason] += 1
+        else:
+            groups.append(kept)
+    return groups, dict(skipped)
+
+
+def _nothing_in(group: Sequence[Rollout], anchors: bool) -> str:
+    """Say why nothing can be learned from a question's completions; nothing if it can."""
+    if not group:
+        return "cut"
+    if len({rollout.reward for rollout in group}) > 1:
+        return ""
+    if not any(rollout.verdict.correct for rollout in group):
+        return "all wrong"
+    return "" if anchors else "all right"
 
 
 def distil(
     current: Round,
     groups: Sequence[Sequence[Rollout]],
-    weigh: Callable[[Sequence[float]], list[float]],
-    normalizer: Normalizer,
+    weigh: Operator,
     found: dict[str, Any],
+    *,
+    normalizer: Normalizer = "tokens",
+    divergence: Divergence = "forward",
     **lesson: Any,
 ) -> Lesson:
     """Make a lesson of weighted completions.
 
-    The loss is ``-sum_x sum_i w_i log pi(y_i|x)``, divided by ``sum_x sum_i w_i |y_i|``
-    (``tokens``) or by the number of questions (``sequences``), which is KL(pi+ || pi) up to what
-    does not depend on the student.
+    The loss of `forward` is ``-sum_x sum_i w_i log pi(y_i|x)``, divided by
+    ``sum_x sum_i w_i |y_i|`` (``tokens``) or by the number of questions (``sequences``), which is
+    KL(pi+ || pi) up to what does not depend on the student. The others are estimated by
+    `divergences.over_samples` with ``u_i = K w_i``, the density of pi+ relative to who wrote, and
+    are means over completions.
 
     Args:
         current: The round.
         groups: The completions of each question, as `learnable` chose them.
         weigh: Turns the rewards of a question's completions into weights that sum to 1.
-        normalizer: What a batch is divided by.
         found: What the record tells of the choice.
+        normalizer: What a batch is divided by.
+        divergence: What is made small between pi+ and the student.
         lesson: What else the lesson says: its learning rate.
 
     Raises:
         WorkError: There is nothing to learn from.
     """
-    task = current.task
-    tokenizer = load_tokenizer(task.model)
-    rows, long = [], Counter[str]()
-    for group in groups:
-        for rollout, weight in zip(group, weigh([r.reward for r in group]), strict=True):
-            if weight < _NEGLIGIBLE:
-                continue
-            encoded = encode_written(tokenizer, rollout.question.messages, rollout.completion)
-            ids, mask = encoded
-            if len(ids) > task.settings.max_length or not any(mask):
-                long["left out"] += 1
-                continue
-            labels = [token if use else IGNORED for token, use in zip(ids, mask, strict=True)]
-            rows.append(Row(ids, labels, weight))
+    rows, long = _rows(current, groups, weigh, everything=divergence != "forward")
     if not rows:
         raise WorkError(_nothing(current, found))
 
     def fit(phase: Phase, resumed: int, advance: Advance) -> None:
-        fit_rows(phase, rows, resumed, advance, normalizer)
+        if divergence == "forward":
+            fit_rows(phase, rows, resumed, advance, normalizer)
+        else:
+            draws = Draws(kept_log_probs(phase, rows), divergence)
+            fit_rows(phase, rows, resumed, advance, draws=draws)
 
-    told = {**found, "rows": len(rows), "left_out_rows": long["left out"]}
+    told = {**found, "rows": len(rows), "left_out_rows": long}
     return Lesson(rows=len(rows), fit=fit, found=told, **lesson)
+
+
+def _rows(
+    current: Round, groups: Sequence[Sequence[Rollout]], weigh: Operator, *, everything: bool
+) -> tuple[list[Row], int]:
+    """Return the weighted completions and how many were too long or empty.
+
+    Args:
+        current: The round.
+        groups: See `distil`.
+        weigh: See `distil`.
+        everything: Completions without weight count too, and weights are density ratios.
+    """
+    longest, tokenizer = current.task.settings.max_length, load_tokenizer(current.task.model)
+    rows, left_out = [], 0
+    for group in groups:
+        for rollout, weight in zip(group, weigh([r.reward for r in group]), strict=True):
+            if weight < _NEGLIGIBLE and not everything:
+                continue
+            ids, mask = encode_written(tokenizer, rollout.question.messages, rollout.completion)
+            if len(ids) > longest or not any(mask):
+                left_out += 1
+                continue
+            labels = [token if use else IGNORED for token, use in zip(ids, mask, strict=True)]
+            rows.append(Row(ids, labels, len(group) * weight if everything else weight))
+    return rows, left_out
 
 
 def _nothing(current: Round, found: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-__all__ = ["best_of", "divergence", "filtered", "fitted_beta", "tilted"]
+__all__ = ["Operator", "best_of", "divergence", "filtered", "fitted_beta", "tilted"]
 
 Operator = Callable[[Sequence[float]], list[float]]
 

@@ -16,6 +16,7 @@ from forget.inference.weights import adapter_base, model_digest
 from forget.method import TrainTask
 from forget.teacher import Teacher, TeacherSetup
 from forget.training.examples import Conversation
+from forget.training.rollouts.questions import Prompt, as_it_is
 from forget.training.rollouts.rewards import Reward, find_reward
 from forget.training.rollouts.settings import RoundSettings
 from forget.training.trajectories.asking import one_ask
@@ -45,7 +46,11 @@ class Rollout(NamedTuple):
 
 
 def write_rollouts(
-    task: TrainTask, model: Path, questions: Sequence[Conversation], index: int
+    task: TrainTask,
+    model: Path,
+    questions: Sequence[Conversation],
+    index: int,
+    ask: Prompt = as_it_is,
 ) -> list[list[Rollout]]:
     """Have a model answer questions; nothing that is on disk already is written again.
 
@@ -56,6 +61,7 @@ def write_rollouts(
         model: Folder of the model that writes: the base or a checkpoint.
         questions: What to ask, each with its example.
         index: Number of the round, which the completions are drawn by.
+        ask: What the model is given of each question.
 
     Returns:
         For each question its completions; none where the prompt can have none.
@@ -68,7 +74,7 @@ def write_rollouts(
     """
     settings: RoundSettings = task.settings
     reward = find_reward(settings.reward)
-    order = _order(task, model, questions, index)
+    order = _order(task, model, questions, index, ask)
     store = open_store(
         task.output / "rollouts",
         task.dataset.name,
@@ -83,14 +89,16 @@ def write_rollouts(
     ]
 
 
-def _order(task: TrainTask, model: Path, questions: Sequence[Conversation], index: int) -> Order:
+def _order(
+    task: TrainTask, model: Path, questions: Sequence[Conversation], index: int, ask: Prompt
+) -> Order:
     settings: RoundSettings = task.settings
     machine = resolve_machine("auto", settings.dtype)
     engine = _engine(settings, machine, model)
     sampling = settings.sampling(task.dataset.max_new_tokens)
     name, seed = f"round-{index}", f"{task.seed}/round-{index}"
     asks = [
-        one_ask(question.example, question.messages, sample, seed)
+        one_ask(question.example, ask(question), sample, seed)
         for sample in range(settings.num_generations)
         for question in questions
         if question.example is not None

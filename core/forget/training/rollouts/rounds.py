@@ -28,6 +28,7 @@ from forget.training.examples import Conversation, read_examples
 from forget.training.phase import Phase, announce_published
 from forget.training.plan import Schedule, make_schedule, training_digest
 from forget.training.rollouts.policy import Rollout, write_rollouts
+from forget.training.rollouts.questions import Prompt, as_it_is
 from forget.training.rollouts.settings import RoundSettings
 
 __all__ = ["Lesson", "Round", "train_rounds"]
@@ -98,7 +99,11 @@ class _Record:
 
 
 def train_rounds(
-    task: TrainTask, teach: Callable[[Round], Lesson], *, remember: bool = False
+    task: TrainTask,
+    teach: Callable[[Round], Lesson],
+    *,
+    remember: bool = False,
+    ask: Prompt = as_it_is,
 ) -> None:
     """Carry out the rounds of a training; called again after a crash, continue exactly.
 
@@ -106,6 +111,7 @@ def train_rounds(
         task: The task handed to `Method.train`; its settings are `RoundSettings`.
         teach: Makes rows of what was written, a pure function of the round.
         remember: It needs the round before too.
+        ask: What the model is given of each question.
 
     Raises:
         DataError: The data folder is incomplete.
@@ -116,17 +122,20 @@ def train_rounds(
         WorkError: There is nothing to learn from in a round, a completion could not be had, the
             loss is not a number any more, or the memory does not suffice.
     """
-    _Rounds(task, teach, remember).run()
+    _Rounds(task, teach, remember, ask).run()
 
 
 class _Rounds:
-    def __init__(self, task: TrainTask, teach: Callable[[Round], Lesson], remember: bool) -> None:
+    def __init__(
+        self, task: TrainTask, teach: Callable[[Round], Lesson], remember: bool, ask: Prompt
+    ) -> None:
         manifest = read_manifest(task.data)
         if manifest is None or manifest.kind != "data":
             raise DataError(f"{task.data} holds no complete training data: prepare it first.")
         self._task = task
         self._teach = teach
         self._remember = remember
+        self._ask = ask
         self._settings: RoundSettings = task.settings
         self._training = training_digest(task.settings, task.seed, manifest.details["digest"])
 
@@ -182,7 +191,8 @@ class _Rounds:
     def _write(self, index: int, first: int, before: Round | None) -> Round:
         task, settings = self._task, self._settings
         start = self._store([]).checkpoint(first) if first else None
-        rollouts = write_rollouts(task, start or task.model, self._questions(index), index)
+        questions = self._questions(index)
+        rollouts = write_rollouts(task, start or task.model, questions, index, self._ask)
         current = Round(task=task, index=index, start=start, rollouts=rollouts, before=before)
         counts = _counts(current)
         task.progress.note(_in_words(index, settings.rounds, counts))

@@ -65,6 +65,7 @@ class RoundSettings(RolloutSettings):
         Raises:
             SettingsError: ``max_steps`` cannot be divided among the rounds.
         """
+        super().__attrs_post_init__()
         if self.max_steps is not None and self.max_steps < self.rounds:
             raise SettingsError(
                 f"max_steps={self.max_steps} are fewer than rounds={self.rounds}: every round "
