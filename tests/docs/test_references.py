@@ -44,6 +44,7 @@ from forget.report.plain import findings_as_plain
 from forget.report.sweep import Outcome, sweep_as_plain
 from forget.settings import describe
 from forget.training import TrajectorySettings
+from forget.training.rollouts.settings import RolloutSettings, RoundSettings
 from study_data import make_run, make_store, reseal, trajectories
 
 Row = list[str]
@@ -72,14 +73,14 @@ def shown(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return ",".join(map(str, value))
-    return "none" if value is None else str(value)
+    return "none" if value is None else str(value).replace("\n", "\\n")
 
 
 # --- settings
 
 
 def limits(metadata: Any) -> str:
-    low, high = metadata["minimum"], metadata["maximum"]
+    low, high = metadata.get("minimum"), metadata.get("maximum")
     if low is None and high is None:
         return ""
     if high is None:
@@ -87,19 +88,60 @@ def limits(metadata: Any) -> str:
     return f"at most {high}" if low is None else f"{low} to {high}"
 
 
-def test_the_settings_of_training() -> None:
-    of_all, of_supervised, of_taught = tables(document("docs/reference-settings.md"))
-    shared: set[str] = set()
-    classes = (TrainingSettings, SupervisedSettings, TrajectorySettings)
-    for found, cls in zip((of_all, of_supervised, of_taught), classes, strict=True):
-        metadata = {field.name: field.metadata for field in attrs.fields(cls)}
-        rows = [
-            [f"`{i.name}`", i.type, shown(i.default), limits(metadata[i.name]), i.help]
-            for i in describe(cls)
-            if i.name not in shared
+SETTINGS = ["setting", "type", "default", "limits", "meaning"]
+
+
+def settings_rows(cls: type, beside: type | None = None) -> list[Row]:
+    """Lay out the settings of a class that another does not have just so."""
+    metadata = {field.name: field.metadata for field in attrs.fields(cls)}
+    rows = [
+        [f"`{i.name}`", i.type, shown(i.default), limits(metadata[i.name]), i.help]
+        for i in describe(cls)
+    ]
+    known = settings_rows(beside) if beside else []
+    return [row for row in rows if row not in known]
+
+
+@pytest.mark.parametrize(
+    ("place", "cls", "beside"),
+    [
+        (0, TrainingSettings, None),
+        (1, SupervisedSettings, TrainingSettings),
+        (2, TrajectorySettings, SupervisedSettings),
+        (3, RolloutSettings, TrainingSettings),
+        (4, RoundSettings, RolloutSettings),
+    ],
+)
+def test_the_settings_of_training(place: int, cls: type, beside: type | None) -> None:
+    found = list(tables(document("docs/reference-settings.md")))
+    assert_table(found[place], SETTINGS, settings_rows(cls, beside))
+
+
+@pytest.mark.parametrize(("name", "beside"), [("spin", RoundSettings), ("pi", RoundSettings)])
+def test_the_settings_of_a_method(name: str, beside: type) -> None:
+    """Its document has those that are its own, and those whose default is."""
+    cls = load_plugins().all("methods")[name].record.settings
+    found = next(t for t in tables(document(f"docs/{name}.md")) if t[0] == SETTINGS)
+    assert_table(found, SETTINGS, settings_rows(cls, beside))
+
+
+def test_the_presets_of_a_variant() -> None:
+    """docs/spin.md has a column for each."""
+    presets = next(
+        field.metadata["presets"]
+        for field in attrs.fields(load_plugins().all("methods")["spin"].record.settings)
+        if field.name == "variant"
+    )
+    found = next(t for t in tables(document("docs/spin.md")) if t[0][0] == "preset")
+    names = dict.fromkeys(name for preset in presets.values() for name in preset)
+    rows = [
+        [
+            f"`{name}`",
+            *(shown(preset[name]) if name in preset else "" for preset in presets.values()),
         ]
-        shared |= metadata.keys()
-        assert_table(found, ["setting", "type", "default", "limits", "meaning"], rows)
+        for name in names
+    ]
+    assert_table(found, ["preset", *(f"`{variant}`" for variant in presets)], rows)
 
 
 TEACHERS = sections(document("docs/teachers.md"))
