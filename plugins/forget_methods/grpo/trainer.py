@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from forget.inference.vllm_process import ENVIRONMENT
 
 __all__ = ["OurPrompts", "make_trainer"]
 
@@ -48,14 +52,12 @@ def make_trainer(
         arguments: A `trl.GRPOConfig`.
         prompts: The dataset: ``prompt`` and ``question``, in the order of training.
     """
-    from trl import GRPOTrainer
-
     from forget.training.loop import resumable
     from forget.training.student import drop_reference_copy
 
     # The trainer loads its reference from here; after a restart a checkpoint's folder is named.
     model.config._name_or_path = str(base.absolute())
-    trainer = resumable(GRPOTrainer, OurPrompts)(
+    trainer = resumable(_grpo_trainer(), OurPrompts)(
         model=model,
         reward_funcs=[rewards],
         args=arguments,
@@ -64,6 +66,17 @@ def make_trainer(
     )
     drop_reference_copy(model)  # without it the adapters are switched off: the base model
     return trainer
+
+
+def _grpo_trainer() -> Any:
+    """Return `trl.GRPOTrainer`, whose module imports vLLM wherever that is installed."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # vLLM's own
+        from trl import GRPOTrainer
+
+    return GRPOTrainer
 
 
 @contextmanager

@@ -77,13 +77,13 @@ def unmoved_share(weights: Sequence[Any], step: float) -> float:
         weights: Tensors; some thousand evenly spaced numbers of each are looked at.
         step: What is added.
     """
-    unmoved = total = 0
+    unmoved = 0.0
     for tensor in weights:
         flat = tensor.detach().flatten()
         some = flat[:: max(1, len(flat) // _SAMPLED)]
-        unmoved += int((((some + step) == some) & ((some - step) == some)).sum()) * tensor.numel()
-        total += len(some) * tensor.numel()
-    return unmoved / max(1, total)
+        share = (((some + step) == some) & ((some - step) == some)).float().mean().item()
+        unmoved += share * tensor.numel()
+    return unmoved / max(1, sum(tensor.numel() for tensor in weights))
 
 
 def _cut(share: float, window: int, limit: int) -> str:
