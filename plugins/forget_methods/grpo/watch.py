@@ -77,13 +77,14 @@ def unmoved_share(weights: Sequence[Any], step: float) -> float:
         weights: Tensors; some thousand evenly spaced numbers of each are looked at.
         step: What is added.
     """
-    unmoved = 0.0
+    unmoved, total = 0.0, 0
     for tensor in weights:
         flat = tensor.detach().flatten()
         some = flat[:: max(1, len(flat) // _SAMPLED)]
-        share = (((some + step) == some) & ((some - step) == some)).float().mean().item()
-        unmoved += share * tensor.numel()
-    return unmoved / max(1, sum(tensor.numel() for tensor in weights))
+        share = float((((some + step) == some) & ((some - step) == some)).float().mean())
+        unmoved += share * len(flat)
+        total += len(flat)
+    return unmoved / max(1, total)
 
 
 def _cut(share: float, window: int, limit: int) -> str:
