@@ -12,6 +12,16 @@ import pytest
 __all__ = ["Site", "method"]
 
 
+def pending_method(folder: Path, study: str = "demo") -> Path:
+    """Write a registry with a method that no plugin brings, and a study ``mine`` that has it."""
+    registry = folder / "extra.toml"
+    registry.write_text(
+        "[methods.made]\ntitle = 'Made'\nsummary = 's'\ninstall = 'pip install forget-made'\n"
+        f"[studies.mine]\nextends = '{study}'\nmethods = ['gt-sft', 'grpo', 'made']\n"
+    )
+    return registry
+
+
 class Site:
     """A folder on `sys.path` that distributions are put into."""
 

@@ -189,15 +189,16 @@ def test_a_class_in_place_of_an_object(site: Site) -> None:
 
 
 def test_what_a_broken_plugin_would_bring_says_why(site: Site, tmp_path: Path) -> None:
-    site.install("made-broken", "import no_such_module_anywhere", plugin="grpo", version="3.1")
+    site.install("made-broken", "import no_such_module_anywhere", plugin="made", version="3.1")
     plugins, catalogue = load_plugins(), load_catalogue(folder=tmp_path)
-    [line] = [line for line in plugins.listing("methods", catalogue) if line.name == "grpo"]
+    catalogue.methods["made"] = Entry(title="Made", summary="s", install="pip install made-broken")
+    [line] = [line for line in plugins.listing("methods", catalogue) if line.name == "made"]
     assert (line.status, line.provider) == ("broken", "made-broken 3.1")
     assert "no_such_module_anywhere" in line.remedy
     with pytest.raises(
-        PluginError, match=r"method 'grpo' .*\(made-broken 3\.1\) is broken: Module"
+        PluginError, match=r"method 'made' .*\(made-broken 3\.1\) is broken: Module"
     ):
-        plugins.get("methods", "grpo", catalogue)
+        plugins.get("methods", "made", catalogue)
 
 
 def test_a_name_that_a_broken_plugin_may_have_brought(site: Site, catalogue: Catalogue) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from fake_distributions import pending_method
 from forget.cli import main
 from forget.errors import BusyError
 from forget.store.lock import exclusive
@@ -252,7 +253,7 @@ def test_two_processes_do_not_work_on_one_run(
 
 def test_a_study_plans_what_is_pending(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = [
-        "run", "--study=phase1", "--dataset=gsm8k", "--benchmarks=mini_piqa", "--dry-run", "--json",
+        "run", "--study=mine", "--dataset=gsm8k", "--benchmarks=mini_piqa", "--dry-run", "--json",
     ]  # fmt: skip
     gsm8k = tmp_path / "mirror" / "gsm8k"
     gsm8k.mkdir(parents=True)
@@ -262,14 +263,15 @@ def test_a_study_plans_what_is_pending(tmp_path: Path, capsys: pytest.CaptureFix
     for split in ("train", "test"):
         table = pa.table({"question": ["1 + 1?"], "answer": ["It is 2\n#### 2"]})
         pq.write_table(table, gsm8k / f"{split}.parquet")
-    mirror = [f"--data={gsm8k.parent}", f"--out={tmp_path}"]
-    status, said, _ = forget([*command, *mirror], capsys)
+    registry = pending_method(tmp_path, study="phase1")
+    where = [f"--data={gsm8k.parent}", f"--out={tmp_path}", f"--registry={registry}"]
+    status, said, _ = forget([*command, *where], capsys)
     assert status == 0
     planned = json.loads(said)
-    assert len(planned["runs"]) + len(planned["pending"]) == 6
-    waiting = {line["waits_for"] for line in planned["pending"]}
-    assert "method grpo" in waiting
-    assert all(line["remedy"] for line in planned["pending"])
-    status, _, err = forget([*command, "--method=grpo", *mirror], capsys)
+    assert len(planned["runs"]) + len(planned["pending"]) == 3
+    assert {line["waits_for"]: line["remedy"] for line in planned["pending"]}["method made"] == (
+        "pip install forget-made"
+    )
+    status, _, err = forget([*command, "--method=made", *where], capsys)
     assert status == 2
     assert "pending" in err

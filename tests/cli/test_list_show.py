@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from fake_distributions import Site, method
+from fake_distributions import Site, method, pending_method
 from forget.catalogue import load_catalogue
 from forget.cli import group
 from forget.errors import UnknownNameError
@@ -77,10 +77,7 @@ def test_without_a_kind_all_kinds_are_listed() -> None:
 def test_all_six_methods_of_the_tracker_are_listed() -> None:
     methods = by_name(listed("methods"))
     assert list(methods)[:6] == SIX
-    for name in SIX:
-        if methods[name]["status"] == "pending":
-            assert methods[name]["remedy"].startswith("pip install ")
-            assert methods[name]["provider"] == ""
+    assert {methods[name]["status"] for name in SIX} == {"installed"}
 
 
 def test_the_trackers_datasets_benchmarks_models_and_studies_are_listed() -> None:
@@ -92,11 +89,14 @@ def test_the_trackers_datasets_benchmarks_models_and_studies_are_listed() -> Non
     assert set(by_name(listed("studies"))) == {"demo", "phase1", "phase2"}
 
 
-def test_the_remedy_of_a_study_names_its_pending_methods() -> None:
-    methods = by_name(listed("methods"))
-    pending = [name for name in SIX if methods[name]["status"] != "installed"]
-    remedy = by_name(listed("studies"))["demo"]["remedy"]
-    assert remedy == (f"pending methods: {', '.join(pending)}" if pending else "")
+def test_a_method_that_waits_for_its_plugin(tmp_path: Path) -> None:
+    registry = pending_method(tmp_path)
+    line = by_name(listed("methods", "--registry", str(registry)))["made"]
+    assert (line["status"], line["provider"]) == ("pending", "")
+    assert line["remedy"] == "pip install forget-made"
+    studies = by_name(listed("studies", "--registry", str(registry)))
+    assert studies["mine"]["remedy"] == "pending methods: made"
+    assert studies["demo"]["remedy"] == ""
 
 
 def test_a_model_from_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,17 +202,19 @@ def test_a_broken_plugin_is_listed_with_its_reason(site: Site, arguments: list[s
     assert "gt-sft" in result.stdout
 
 
-def test_a_broken_plugin_of_a_registered_name_is_listed_once(site: Site) -> None:
-    site.install("forget-made", "import no_such_module_anywhere", plugin="grpo")
-    lines = [line for line in listed() if line["status"] == "broken"]
-    assert [(line["name"], line["kind"]) for line in lines] == [("grpo", "method")]
+def test_a_broken_plugin_of_a_registered_name_is_listed_once(site: Site, tmp_path: Path) -> None:
+    site.install("forget-made", "import no_such_module_anywhere", plugin="made")
+    found = listed("--registry", str(pending_method(tmp_path)))
+    lines = [line for line in found if line["status"] == "broken"]
+    assert [(line["name"], line["kind"]) for line in lines] == [("made", "method")]
 
 
-def test_a_table_for_people_says_the_same() -> None:
-    text = forget("list").stdout
-    for line in listed():
+def test_a_table_for_people_says_the_same(tmp_path: Path) -> None:
+    registry = str(pending_method(tmp_path))
+    text = forget("list", "--registry", registry).stdout
+    for line in listed("--registry", registry):
         assert line["name"] in text
-    assert "pip install" in text
+    assert "pip install forget-made" in text
 
 
 def test_list_makes_nothing() -> None:

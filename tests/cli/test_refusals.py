@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fake_distributions import pending_method
 from forget.cli import main
 from tiny_models import make_hollow_model
 
@@ -44,7 +45,6 @@ def refused(arguments: list[str], out: Path, capsys: pytest.CaptureFixture[str])
         (["--method", "gt-sft", "--benchmarks", "core11"], ["no benchmark or suite", "'core10'"]),
         (["--method", "gt-sft", "--model", "smollm"], ["no model named", "'smollm2-135m'"]),
         (["--method", "gt-sft", "--study", "phase3"], ["no study named", "'phase1'"]),
-        (["--method", "grpo"], ["pending", "pip install"]),
         (["--method", "gt-sft", "--limit", "0"], ["--limit must be at least 1"]),
         (["--method", "gt-sft", "--max-steps", "0"], ["max_steps", "at least 1"]),
         (["--method", "gt-sft", "--batch-size", "0"], ["--batch-size must be at least 1"]),
@@ -63,6 +63,15 @@ def test_a_wrong_word(
         arguments = [*arguments, "--dataset", "gsm8k"]
     said = refused(["run", *arguments], out, capsys)
     assert all(words in said for words in expected), said
+
+
+def test_a_method_that_waits_for_its_plugin(
+    tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry = pending_method(tmp_path)
+    said = refused(["run", "--method", "made", "--registry", str(registry)], out, capsys)
+    assert "pending" in said
+    assert "pip install forget-made" in said
 
 
 def test_a_mirror_that_lacks_a_split(

@@ -37,6 +37,21 @@ def test_other_shapes(changes: dict[str, Any], rows: int, expected: tuple[int, i
     assert (schedule.steps, schedule.batch_size, schedule.micro_batch_size) == expected
 
 
+def test_completions_of_questions() -> None:
+    """16 questions a step, each batch for two steps; an epoch is a pass over the questions."""
+    settings = TrainingSettings(batch_size=64, epochs=2)
+    schedule = make_schedule(settings, 100, per_row=4, passes=2)
+    assert (schedule.batch_size, schedule.own, schedule.accumulation) == (64, 16, 16)
+    assert (schedule.steps_per_epoch, schedule.steps, schedule.batches) == (12, 24, 12)
+    order = data_order(schedule, seed=1)
+    assert len(order) == 12 * 16
+    assert max(Counter(order[:96]).values()) == max(Counter(order[96:]).values()) == 1
+    odd = make_schedule(TrainingSettings(batch_size=64, max_steps=5), 100, per_row=4, passes=2)
+    assert data_order(odd, seed=1) == order[: 3 * 16]
+    few = make_schedule(settings, 3, per_row=4)
+    assert (few.batch_size, few.own, few.micro_batch_size) == (12, 3, 4)
+
+
 def test_batch_that_is_no_multiple_is_refused() -> None:
     with pytest.raises(
         SettingsError, match="batch_size=16 is not a multiple of micro_batch_size=6"

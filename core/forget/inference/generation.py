@@ -18,7 +18,7 @@ from forget.inference.writing import cut_at_stops, has_stop
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["complete", "stop_ids", "stop_ids_of"]
+__all__ = ["complete", "read_completion", "stop_ids", "stop_ids_of"]
 
 
 def complete(
@@ -66,7 +66,7 @@ def complete(
         )
     ends = stop_ids(loaded)
     new = out_BT[:, ids_BT.shape[1] :].tolist()
-    return [_completion(tokenizer, tokens, ends, sampling.stops) for tokens in new]
+    return [read_completion(tokenizer, tokens, ends, sampling.stops) for tokens in new]
 
 
 _PLAIN = {
@@ -115,10 +115,19 @@ def _left_pad(
     return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
 
-def _completion(
-    tokenizer: Any, tokens: list[int], ends: set[int], stops: tuple[str, ...]
+def read_completion(
+    tokenizer: Any, tokens: Sequence[int], ends: set[int], stops: tuple[str, ...] = ()
 ) -> Completion:
-    """Cut at the first end token or stop text; without one, the length limit cut it."""
+    """Return the completion that drawn tokens are.
+
+    It is cut at the first end token or stop text; without one, the length limit cut it.
+
+    Args:
+        tokenizer: The model's tokenizer.
+        tokens: What was drawn; padding may follow.
+        ends: The tokens that end a completion, see `stop_ids`.
+        stops: Texts that do.
+    """
     end = next((i for i, token in enumerate(tokens) if token in ends), None)
     kept = tokens if end is None else tokens[:end]
     length = len(tokens) if end is None else end + 1

@@ -130,12 +130,13 @@ def fit(
             ) from error
 
 
-def trainer_arguments(phase: Phase, config: Any, **further: Any) -> Any:
+def trainer_arguments(phase: Phase, config: Any, *, autocast: bool = False, **further: Any) -> Any:
     """Translate the settings into those of a trainer.
 
     Args:
         phase: What is trained.
         config: The trainer's class of arguments: `trl.SFTConfig` and its like.
+        autocast: Compute in bfloat16 with weights of the settings' number format.
         further: What this trainer has besides.
     """
     import torch
@@ -155,7 +156,7 @@ def trainer_arguments(phase: Phase, config: Any, **further: Any) -> Any:
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         gradient_checkpointing=settings.gradient_checkpointing,
-        bf16=False,  # autocast; the weights themselves have the dtype of the settings
+        bf16=autocast,  # the weights themselves have the dtype of the settings
         fp16=False,
         use_cpu=not (cuda or torch.backends.mps.is_available()),
         dataloader_pin_memory=cuda,

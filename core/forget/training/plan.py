@@ -33,6 +33,8 @@ class Schedule:
         warmup_steps: Steps of the learning rate's linear warm-up.
         replayed: Of each step's examples, how many are replayed.
         replay_rows: Examples there are for that; their rows follow the training data's.
+        per_row: Examples of a batch that one row makes: completions of a question.
+        passes: Optimiser steps that each batch is used for.
     """
 
     rows: int
@@ -43,11 +45,18 @@ class Schedule:
     warmup_steps: int
     replayed: int = 0
     replay_rows: int = 0
+    per_row: int = 1
+    passes: int = 1
 
     @property
     def own(self) -> int:
-        """Of each step's examples, how many are of the training data."""
-        return self.batch_size - self.replayed
+        """Rows of the training data in each step."""
+        return (self.batch_size - self.replayed) // self.per_row
+
+    @property
+    def batches(self) -> int:
+        """Batches that are drawn in all."""
+        return -(-self.steps // self.passes)
 
     @property
     def accumulation(self) -> int:
@@ -55,7 +64,14 @@ class Schedule:
         return self.batch_size // self.micro_batch_size
 
 
-def make_schedule(settings: TrainingSettings, rows: int, replay_rows: int = 0) -> Schedule:
+def make_schedule(
+    settings: TrainingSettings,
+    rows: int,
+    replay_rows: int = 0,
+    *,
+    per_row: int = 1,
+    passes: int = 1,
+) -> Schedule:
     """Work out the steps: ``epochs * floor(rows / batch_size)``, or ``max_steps`` if it is set.
 
     Each pass leaves out the last ``rows mod batch_size`` examples of its own shuffle, so every
@@ -69,13 +85,15 @@ def make_schedule(settings: TrainingSettings, rows: int, replay_rows: int = 0) -
         settings: The method's.
         rows: Examples in the training data.
         replay_rows: Examples to replay; whether there are any is for the settings to say.
+        per_row: Examples of a batch that one row makes.
+        passes: Optimiser steps that each batch is used for.
 
     Raises:
         SettingsError: The batch cannot be made of micro-batches, or there is no step to do.
     """
     replayed = settings.replayed if isinstance(settings, SupervisedSettings) else 0
-    own = min(settings.batch_size - replayed, rows)
-    batch = own + replayed
+    own = min((settings.batch_size - replayed) // per_row, rows)
+    batch = own * per_row + replayed
     micro = min(settings.micro_batch_size, settings.batch_size)
     if settings.batch_size % micro:
         raise SettingsError(
@@ -84,7 +102,7 @@ def make_schedule(settings: TrainingSettings, rows: int, replay_rows: int = 0) -
         )
     if batch % micro:  # fewer rows than a batch: the largest equal parts that fit in memory
         micro = max(size for size in range(1, micro + 1) if batch % size == 0)
-    per_epoch = rows // own
+    per_epoch = rows // own * passes
     steps = settings.max_steps or math.floor(settings.epochs * per_epoch + _ROUNDING)
     if steps < 1:
         raise SettingsError(
@@ -100,18 +118,20 @@ def make_schedule(settings: TrainingSettings, rows: int, replay_rows: int = 0) -
         warmup_steps=math.ceil(settings.warmup * steps - _ROUNDING),
         replayed=replayed,
         replay_rows=replay_rows,
+        per_row=per_row,
+        passes=passes,
     )
 
 
 def data_order(schedule: Schedule, seed: int | str) -> list[int]:
-    """List the row of every example in the order of training, ``steps * batch_size`` of them.
+    """List the rows of every batch in the order of training, one batch after another.
 
     Each pass has its own shuffle, a function of seed and pass alone, so the order never depends
     on where a training was interrupted. Replayed rows stand at the end of each step and go through
     shuffles of their own, of which nothing is left out.
     """
-    used = schedule.steps_per_epoch * schedule.own
-    own = _shuffles(range(schedule.rows), f"{seed}", used, schedule.steps * schedule.own)
+    used = schedule.steps_per_epoch // schedule.passes * schedule.own
+    own = _shuffles(range(schedule.rows), f"{seed}", used, schedule.batches * schedule.own)
     if not schedule.replayed:
         return own
     replay = range(schedule.rows, schedule.rows + schedule.replay_rows)

@@ -61,6 +61,7 @@ def fit_pairs(
     from trl import DPOConfig, DPOTrainer
 
     from forget.training.loop import resumable
+    from forget.training.student import drop_reference_copy
 
     order = data_order(phase.schedule, phase.order_seed)
     dataset = Dataset.from_list(_columns(phase, pairs)).select(order)
@@ -80,8 +81,7 @@ def fit_pairs(
             train_dataset=dataset,
             processing_class=tokenizer,
         )
-        if "ref" in getattr(model, "peft_config", {}):
-            model.delete_adapter("ref")  # the trainer's copy for a reference that is here already
+        drop_reference_copy(model)  # the reference is here already
         return trainer
 
     tokens = [len(pair.chosen) + len(pair.rejected) for pair in pairs]

@@ -14,7 +14,7 @@ from forget.inference.loading import ATTENTION
 from forget.inference.weights import check_model_folder
 from forget.method import TrainingSettings
 
-__all__ = ["load_student", "model_writer", "quiet"]
+__all__ = ["drop_reference_copy", "load_student", "model_writer", "quiet"]
 
 
 @contextmanager
@@ -69,6 +69,15 @@ def load_student(
         return loaded
     set_seed(seed)
     return _with_adapter(loaded, settings, checkpoint, base=model)
+
+
+def drop_reference_copy(model: Any) -> None:
+    """Take away the copy of the adapter that TRL's trainers make to be their reference.
+
+    It is of the adapter as it was loaded, which after a restart is the one in training.
+    """
+    if "ref" in getattr(model, "peft_config", {}):
+        model.delete_adapter("ref")
 
 
 def model_writer(model: Any, tokenizer: Any, base: Path) -> Callable[[Path], None]:

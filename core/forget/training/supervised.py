@@ -11,18 +11,12 @@ import attrs
 from forget.errors import DataError
 from forget.inference.loading import load_tokenizer
 from forget.method import SupervisedSettings, TrainTask
+from forget.progress import Advance
 from forget.store.manifest import Manifest, read_manifest
-from forget.training.checkpoints import CheckpointStore
-from forget.training.phase import (
-    IGNORED,
-    Phase,
-    announce_published,
-    fit,
-    padding,
-    trainer_arguments,
-)
-from forget.training.plan import Schedule, data_order, make_schedule, training_digest
+from forget.training.phase import IGNORED, Phase, fit, padding, trainer_arguments
+from forget.training.plan import Schedule, data_order, make_schedule
 from forget.training.sampled import DRAWN, TARGET, Draws, sampled
+from forget.training.single import prepared, train_single
 from forget.training.weighted import (
     SCALE,
     Normalizer,
@@ -72,17 +66,15 @@ def train_supervised(task: TrainTask) -> None:
         StorageError: The disk is full.
         WorkError: The loss is not a number any more, or the memory does not suffice.
     """
-    schedule, store = _plan(task)
-    store.clean()
-    resumed = schedule.steps if store.finished() else store.resume_step()
-    announce_published(task, store, resumed)
-    if 0 < resumed < schedule.steps:
-        task.progress.note(f"continuing after step {resumed} of {schedule.steps}")
-    with task.progress.task("training", schedule.steps) as advance:
-        advance(resumed)
-        if resumed < schedule.steps:
-            phase = Phase(task=task, store=store, schedule=schedule, lr=task.settings.lr)
-            fit_rows(phase, _encode_all(task), resumed, advance)
+    manifest, replay = prepared(task.data), _replay(task)
+    replay_rows = replay.details["rows"] if replay else 0
+    digests = [part.details["digest"] for part in (manifest, replay) if part]
+
+    def fit(phase: Phase, resumed: int, advance: Advance) -> None:
+        fit_rows(phase, _encode_all(task), resumed, advance)
+
+    schedule = make_schedule(task.settings, manifest.details["rows"], replay_rows)
+    train_single(task, schedule, "+".join(digests), fit)
 
 
 def fit_rows(
@@ -192,22 +184,6 @@ def tokens_by_step(
     """Return the completion tokens trained on after 0, 1, 2 ... steps, from those of each row."""
     running = list(accumulate((tokens[index] for index in order), initial=before))
     return running[:: schedule.batch_size]
-
-
-def _plan(task: TrainTask) -> tuple[Schedule, CheckpointStore]:
-    manifest = read_manifest(task.data)
-    if manifest is None or manifest.kind != "data":
-        raise DataError(f"{task.data} holds no complete training data: prepare it first.")
-    replay = _replay(task)
-    replay_rows = replay.details["rows"] if replay else 0
-    schedule = make_schedule(task.settings, manifest.details["rows"], replay_rows)
-    digests = [part.details["digest"] for part in (manifest, replay) if part]
-    store = CheckpointStore(
-        output=task.output,
-        training=training_digest(task.settings, task.seed, "+".join(digests)),
-        last_step=schedule.steps,
-    )
-    return schedule, store
 
 
 def _replay(task: TrainTask) -> Manifest | None:

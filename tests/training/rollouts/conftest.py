@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from forget.completion import Completion
@@ -35,6 +36,11 @@ def by_length(example: Example, completion: Completion, verdict: Verdict) -> flo
     return len(completion.text) % 2 / 2
 
 
+def capital(example: Example, completion: Completion, verdict: Verdict) -> float:
+    """One point for a capital letter."""
+    return float(completion.text != completion.text.lower())
+
+
 def fails(example: Example, completion: Completion, verdict: Verdict) -> float:
     raise ZeroDivisionError("of the user's")
 
@@ -47,12 +53,20 @@ def no_number(example: Example, completion: Completion, verdict: Verdict) -> flo
 def prepared(tiny_model: Path, tmp_path: Path) -> Make:
     """Prepare the graded sums for a method and return its training task."""
 
-    def make(method: Any, output: str = "run", dataset: Any = None, **changes: Any) -> TrainTask:
-        settings = method.settings(**{**SMALL, **changes})
+    def make(
+        method: Any,
+        output: str = "run",
+        dataset: Any = None,
+        model: Path = tiny_model,
+        **changes: Any,
+    ) -> TrainTask:
+        known = {field.name for field in attrs.fields(method.settings)}
+        small = {name: value for name, value in SMALL.items() if name in known}
+        settings = method.settings(**{**small, **changes})
         task = PrepareTask(
             dataset=dataset or Graded(),
             data=NoData(),
-            model=tiny_model,
+            model=model,
             settings=settings,
             seed=3,
             output=tmp_path / output / "data",
@@ -60,7 +74,7 @@ def prepared(tiny_model: Path, tmp_path: Path) -> Make:
         method.prepare(task)
         return TrainTask(
             dataset=task.dataset,
-            model=tiny_model,
+            model=model,
             data=task.output,
             output=tmp_path / output,
             settings=settings,

@@ -18,7 +18,6 @@ from typing import Any, Literal
 
 import attrs
 
-from forget.errors import DataError
 from forget.method import TrainTask
 from forget.progress import Advance
 from forget.store.atomic import write_json
@@ -30,6 +29,7 @@ from forget.training.plan import Schedule, make_schedule, training_digest
 from forget.training.rollouts.policy import Rollout, write_rollouts
 from forget.training.rollouts.questions import Prompt, as_it_is
 from forget.training.rollouts.settings import RoundSettings
+from forget.training.single import prepared
 
 __all__ = ["Lesson", "Round", "train_rounds"]
 
@@ -129,9 +129,7 @@ class _Rounds:
     def __init__(
         self, task: TrainTask, teach: Callable[[Round], Lesson], remember: bool, ask: Prompt
     ) -> None:
-        manifest = read_manifest(task.data)
-        if manifest is None or manifest.kind != "data":
-            raise DataError(f"{task.data} holds no complete training data: prepare it first.")
+        manifest = prepared(task.data)
         self._task = task
         self._teach = teach
         self._remember = remember

@@ -1,0 +1,89 @@
+"""TRL's GRPOTrainer with the project's prompts, random numbers of each step, and the base."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from forget.inference.vllm_process import ENVIRONMENT
+
+__all__ = ["OurPrompts", "make_trainer"]
+
+
+class OurPrompts:
+    """Mixin for `trl.GRPOTrainer`; overrides two of its methods of TRL 1.16, the pinned version."""
+
+    args: Any
+    state: Any
+    accelerator: Any
+    _tokenizer: Any
+
+    def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        # They are rendered with their special tokens; the tokenizer would add a second BOS.
+        return self._tokenizer(prompts, add_special_tokens=False)["input_ids"], None, {}
+
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        # Completions are written here. What is drawn is a function of seed and step alone, so that
+        # a resumed training draws the same.
+        with self.accelerator.autocast(), _drawn_by(self.args.seed, self.state.global_step):
+            return super()._prepare_inputs(generation_batch)  # type: ignore[misc]
+
+
+def make_trainer(
+    model: Any,
+    tokenizer: Any,
+    *,
+    base: Path,
+    rewards: Callable[..., list[float]],
+    arguments: Any,
+    prompts: Any,
+) -> Any:
+    """Return the trainer of a student.
+
+    Args:
+        model: The student: base model, checkpoint, or base model with adapter.
+        tokenizer: Its tokenizer; a padding token is added to it.
+        base: Folder of the base model, the reference of the KL divergence.
+        rewards: Rewards completions, see `Grader.rewards`.
+        arguments: A `trl.GRPOConfig`.
+        prompts: The dataset: ``prompt`` and ``question``, in the order of training.
+    """
+    from forget.training.loop import resumable
+    from forget.training.student import drop_reference_copy
+
+    # The trainer loads its reference from here; after a restart a checkpoint's folder is named.
+    model.config._name_or_path = str(base.absolute())
+    trainer = resumable(_grpo_trainer(), OurPrompts)(
+        model=model,
+        reward_funcs=[rewards],
+        args=arguments,
+        train_dataset=prompts,
+        processing_class=tokenizer,
+    )
+    drop_reference_copy(model)  # without it the adapters are switched off: the base model
+    return trainer
+
+
+def _grpo_trainer() -> Any:
+    """Return `trl.GRPOTrainer`, whose module imports vLLM wherever that is installed."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # vLLM's own
+        from trl import GRPOTrainer
+
+    return GRPOTrainer
+
+
+@contextmanager
+def _drawn_by(seed: int, step: int) -> Iterator[None]:
+    """Give the block random numbers of its own and leave all others as they were."""
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed((seed << 32) + step)
+        yield
