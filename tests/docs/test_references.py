@@ -44,6 +44,7 @@ from forget.report.plain import findings_as_plain
 from forget.report.sweep import Outcome, sweep_as_plain
 from forget.settings import describe
 from forget.training import TrajectorySettings
+from forget_methods.grpo import GrpoSettings
 from study_data import make_run, make_store, reseal, trajectories
 
 Row = list[str]
@@ -87,19 +88,28 @@ def limits(metadata: Any) -> str:
     return f"at most {high}" if low is None else f"{low} to {high}"
 
 
+SETTING_HEADING = ["setting", "type", "default", "limits", "meaning"]
+
+
+def setting_rows(cls: type) -> dict[str, Row]:
+    metadata = {field.name: field.metadata for field in attrs.fields(cls)}
+    return {
+        i.name: [f"`{i.name}`", i.type, shown(i.default), limits(metadata[i.name]), i.help]
+        for i in describe(cls)
+    }
+
+
 def test_the_settings_of_training() -> None:
-    of_all, of_supervised, of_taught = tables(document("docs/reference-settings.md"))
+    of_all, of_supervised, of_taught, of_grpo = tables(document("docs/reference-settings.md"))
     shared: set[str] = set()
     classes = (TrainingSettings, SupervisedSettings, TrajectorySettings)
     for found, cls in zip((of_all, of_supervised, of_taught), classes, strict=True):
-        metadata = {field.name: field.metadata for field in attrs.fields(cls)}
-        rows = [
-            [f"`{i.name}`", i.type, shown(i.default), limits(metadata[i.name]), i.help]
-            for i in describe(cls)
-            if i.name not in shared
-        ]
-        shared |= metadata.keys()
-        assert_table(found, ["setting", "type", "default", "limits", "meaning"], rows)
+        rows = [row for name, row in setting_rows(cls).items() if name not in shared]
+        shared |= setting_rows(cls).keys()
+        assert_table(found, SETTING_HEADING, rows)
+    common = list(setting_rows(TrainingSettings).values())
+    own = [row for row in setting_rows(GrpoSettings).values() if row not in common]
+    assert_table(of_grpo, SETTING_HEADING, own)
 
 
 TEACHERS = sections(document("docs/teachers.md"))

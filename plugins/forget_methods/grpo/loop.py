@@ -97,7 +97,7 @@ def _learn(phase: Phase, resumed: int, advance: Advance) -> None:
             prompts=_prompts(phase.schedule, phase.order_seed, tokenizer, questions),
         )
 
-    fit(phase, resumed, advance, make)
+    fit(phase, resumed, lambda steps: advance(steps, watch.detail), make)
 
 
 def _arguments(phase: Phase, engine: str, limit: int, ends: set[int]) -> Any:

@@ -19,6 +19,9 @@ _SAMPLED = 4096
 class Watch:
     """Looks at windows of batches of completions and tells of what stays unseen in a loss.
 
+    Attributes:
+        detail: The last batch in a few words.
+
     Args:
         note: Tells the user a line.
         window: Batches that are averaged over.
@@ -31,10 +34,12 @@ class Watch:
         self._limit = limit
         self._seen: list[Mapping[str, float]] = []
         self._told: set[str] = set()
+        self.detail = ""
 
     def add(self, shares: Mapping[str, float]) -> None:
         """Take the shares of one batch; at the end of a window, say what is wrong."""
         self._seen.append(shares)
+        self.detail = f"{100 * shares['correct_share']:.0f} % correct"
         if len(self._seen) < self._window:
             return
         means = {name: sum(seen[name] for seen in self._seen) / self._window for name in shares}

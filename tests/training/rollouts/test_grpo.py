@@ -272,12 +272,14 @@ def test_a_reward_that_fails_stops_the_training(prepared: Make, reward: str, mes
 def watched(*batches: Mapping[str, float], window: int = 2) -> list[str]:
     notes: list[str] = []
     watch = Watch(notes.append, window, 96)
+    assert watch.detail == ""
     still = {
         "correct_share": 0, "truncated_share": 0, "no_signal_share": 0, "all_right_share": 0,
         "all_wrong_share": 0,
     }  # fmt: skip
     for batch in batches:
         watch.add({**still, **batch})
+        assert watch.detail == "0 % correct"
     return notes
 
 
