@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["Watch", "unmoved_share", "warn_of_rounding"]
+__all__ = ["FEWEST_GROUPS", "Watch", "unmoved_share", "warn_of_rounding"]
+
+FEWEST_GROUPS = 32
+"""Groups from which on something is said: of fewer, all may be silent by chance."""
 
 _MANY_CUT = 0.5
 _SATURATED = 0.9

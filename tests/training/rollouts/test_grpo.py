@@ -307,6 +307,19 @@ def test_saturation_is_told_with_its_kind(kind: str, advice: str) -> None:
     assert advice in note
 
 
+def test_what_is_said_of_a_training(prepared: Make) -> None:
+    """Both, once 32 groups were seen: twelve in each step."""
+    task, notes = noted(
+        prepared(Grpo(), batch_size=48, num_generations=4, log_every=1, max_steps=3)
+    )
+    Grpo().train(task)
+    assert len(notes) == 2
+    assert notes[0].startswith("9") or notes[0].startswith("100 %")
+    assert "of the last 3 batches were cut at max_completion_length=12" in notes[0]
+    assert notes[1].startswith("100 % of the groups of the last 3 batches taught nothing")
+    assert "in 100 % all were wrong" in notes[1]
+
+
 def test_weights_that_a_step_cannot_change() -> None:
     """bfloat16 has 8 significant bits: the numbers beside 1 are 2^-8 below and 2^-7 above."""
     import torch
