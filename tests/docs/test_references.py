@@ -117,7 +117,9 @@ def test_the_settings_of_training(place: int, cls: type, beside: type | None) ->
     assert_table(found[place], SETTINGS, settings_rows(cls, beside))
 
 
-@pytest.mark.parametrize(("name", "beside"), [("spin", RoundSettings), ("pi", RoundSettings)])
+@pytest.mark.parametrize(
+    ("name", "beside"), [("grpo", RolloutSettings), ("spin", RoundSettings), ("pi", RoundSettings)]
+)
 def test_the_settings_of_a_method(name: str, beside: type) -> None:
     """Its document has those that are its own, and those whose default is."""
     cls = load_plugins().all("methods")[name].record.settings

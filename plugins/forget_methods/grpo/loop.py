@@ -20,7 +20,7 @@ from forget.training.single import prepared, train_single
 from forget_methods.grpo import GrpoSettings
 from forget_methods.grpo.engine import choose_engine, engine_arguments
 from forget_methods.grpo.grading import Grader
-from forget_methods.grpo.watch import Watch, warn_of_rounding
+from forget_methods.grpo.watch import FEWEST_GROUPS, Watch, warn_of_rounding
 
 __all__ = ["METRICS", "train"]
 
@@ -81,7 +81,8 @@ def _learn(phase: Phase, resumed: int, advance: Advance) -> None:
     tokenizer = load_tokenizer(task.model)  # the trainer's own: it changes it
     ends = stop_ids_of(task.model, tokenizer)
     limit = settings.sampling(task.dataset.max_new_tokens).max_new_tokens
-    watch = Watch(task.progress.note, settings.log_every, limit)
+    batches = max(settings.log_every, -(-FEWEST_GROUPS // phase.schedule.own))
+    watch = Watch(task.progress.note, batches, limit)
     grader = Grader(task.dataset, reward, questions, tokenizer=tokenizer, ends=ends, tell=watch.add)
 
     def make(model: Any, _: Any) -> Any:
@@ -97,7 +98,7 @@ def _learn(phase: Phase, resumed: int, advance: Advance) -> None:
             prompts=_prompts(phase.schedule, phase.order_seed, tokenizer, questions),
         )
 
-    fit(phase, resumed, advance, make)
+    fit(phase, resumed, lambda steps: advance(steps, watch.detail), make)
 
 
 def _arguments(phase: Phase, engine: str, limit: int, ends: set[int]) -> Any:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["Watch", "unmoved_share", "warn_of_rounding"]
+__all__ = ["FEWEST_GROUPS", "Watch", "unmoved_share", "warn_of_rounding"]
+
+FEWEST_GROUPS = 32
+"""Groups from which on something is said: of fewer, all may be silent by chance."""
 
 _MANY_CUT = 0.5
 _SATURATED = 0.9
@@ -19,6 +22,9 @@ _SAMPLED = 4096
 class Watch:
     """Looks at windows of batches of completions and tells of what stays unseen in a loss.
 
+    Attributes:
+        detail: The last batch in a few words.
+
     Args:
         note: Tells the user a line.
         window: Batches that are averaged over.
@@ -31,10 +37,12 @@ class Watch:
         self._limit = limit
         self._seen: list[Mapping[str, float]] = []
         self._told: set[str] = set()
+        self.detail = ""
 
     def add(self, shares: Mapping[str, float]) -> None:
         """Take the shares of one batch; at the end of a window, say what is wrong."""
         self._seen.append(shares)
+        self.detail = f"{100 * shares['correct_share']:.0f} % correct"
         if len(self._seen) < self._window:
             return
         means = {name: sum(seen[name] for seen in self._seen) / self._window for name in shares}

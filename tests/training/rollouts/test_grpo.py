@@ -272,12 +272,14 @@ def test_a_reward_that_fails_stops_the_training(prepared: Make, reward: str, mes
 def watched(*batches: Mapping[str, float], window: int = 2) -> list[str]:
     notes: list[str] = []
     watch = Watch(notes.append, window, 96)
+    assert watch.detail == ""
     still = {
         "correct_share": 0, "truncated_share": 0, "no_signal_share": 0, "all_right_share": 0,
         "all_wrong_share": 0,
     }  # fmt: skip
     for batch in batches:
         watch.add({**still, **batch})
+        assert watch.detail == "0 % correct"
     return notes
 
 
@@ -303,6 +305,19 @@ def test_saturation_is_told_with_its_kind(kind: str, advice: str) -> None:
     word = "right" if "right" in kind else "wrong"
     assert f"92 % all {'completions ' if word == 'right' else ''}were {word}" in note
     assert advice in note
+
+
+def test_what_is_said_of_a_training(prepared: Make) -> None:
+    """Both, once 32 groups were seen: twelve in each step."""
+    task, notes = noted(
+        prepared(Grpo(), batch_size=48, num_generations=4, log_every=1, max_steps=3)
+    )
+    Grpo().train(task)
+    assert len(notes) == 2
+    assert notes[0].startswith("9") or notes[0].startswith("100 %")
+    assert "of the last 3 batches were cut at max_completion_length=12" in notes[0]
+    assert notes[1].startswith("100 % of the groups of the last 3 batches taught nothing")
+    assert "in 100 % all were wrong" in notes[1]
 
 
 def test_weights_that_a_step_cannot_change() -> None:
