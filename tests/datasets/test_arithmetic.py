@@ -45,9 +45,9 @@ def test_is_a_dataset_and_is_yielded_by_the_hook() -> None:
 
 def test_sizes_and_ids() -> None:
     assert len(load("train")) == 2000
-    assert len(load("test")) == 200
+    assert len(load("test")) == 500
     assert load("train")[12].id == "train-00012"
-    assert len({example.id for example in load("train") + load("test")}) == 2200
+    assert len({example.id for example in load("train") + load("test")}) == 2500
 
 
 def test_an_unknown_split_is_refused() -> None:

@@ -45,11 +45,11 @@ def test_what_a_dataset_reads_is_found_without_rows() -> None:
 def test_a_generated_dataset_reads_nothing() -> None:
     reads = reads_of(Arithmetic())
     assert reads.sources == []
-    assert reads.generated == {"train": 2000, "test": 200}
+    assert reads.generated == {"train": 2000, "test": 500}
     entries = source_entries({"arithmetic": Arithmetic()}, Mirror())
     assert [(e.split, e.rows, e.state, e.purpose) for e in entries] == [
         ("train", 2000, "generated", "training"),
-        ("test", 200, "generated", "task accuracy"),
+        ("test", 500, "generated", "task accuracy"),
     ]
 
 

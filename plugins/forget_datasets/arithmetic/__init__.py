@@ -24,7 +24,7 @@ nor the end of its turn; with them in one message it goes on with new questions.
 
 
 class Arithmetic:
-    """2,000 training and 200 test problems of one or two steps, graded by their final number."""
+    """2,000 training and 500 test problems of one or two steps, graded by their final number."""
 
     name = "arithmetic"
     title = "Arithmetic"

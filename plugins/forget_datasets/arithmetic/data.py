@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from random import Random
 
@@ -10,8 +11,11 @@ from forget_datasets.arithmetic.templates import NAMES, OBJECTS, OPERATIONS, Num
 
 __all__ = ["SIZES", "examples", "problem_key"]
 
-SIZES = {"train": 2000, "test": 200}
+SIZES = {"train": 2000, "test": 500}
 """Number of problems per split."""
+
+_FIRST_OF_TEST = 200
+"""Test problems that are generated before those of training; the others come after them."""
 
 SEED = 20_240_917
 
@@ -23,11 +27,11 @@ SHOWN = (("add", "0", "12", "25"), ("add-subtract", "12", "15", "24"))
 @cache
 def examples(split: str) -> tuple[Example, ...]:
     """Return the problems of a split; no problem of one split is in the other, in any wording."""
-    problems = _problems()
-    start = 0 if split == "test" else SIZES["test"]
+    problems, end = _problems(), _FIRST_OF_TEST + SIZES["train"]
+    train, test = problems[_FIRST_OF_TEST:end], problems[:_FIRST_OF_TEST] + problems[end:]
     return tuple(
         Example(id=f"{split}-{index:05d}", question=question, solution=solution, answer=answer)
-        for index, (question, solution, answer) in enumerate(problems[start : start + SIZES[split]])
+        for index, (question, solution, answer) in enumerate({"train": train, "test": test}[split])
     )
 
 
@@ -45,17 +49,24 @@ def _problems() -> list[tuple[str, str, str]]:
     """Return the problems of all splits: operations in turn, so that every split is balanced."""
     rng = Random(SEED)  # noqa: S311 -- reproducible problems, not secrets
     seen: set[tuple[str, ...]] = set(SHOWN)
-    return [
-        _problem(OPERATIONS[index % len(OPERATIONS)], rng, seen)
-        for index in range(sum(SIZES.values()))
-    ]
+    found = []
+    for index in range(sum(SIZES.values())):
+        operation = OPERATIONS[index % len(OPERATIONS)]
+        small = index < _FIRST_OF_TEST + SIZES["train"]
+        found.append(_problem(operation, operation.draw if small else operation.more, rng, seen))
+    return found
 
 
-def _problem(operation: Operation, rng: Random, seen: set[tuple[str, ...]]) -> tuple[str, str, str]:
+def _problem(
+    operation: Operation,
+    draw: Callable[[Random], Numbers],
+    rng: Random,
+    seen: set[tuple[str, ...]],
+) -> tuple[str, str, str]:
     """Draw a problem whose key is not in `seen`, and put its key there."""
-    numbers = operation.draw(rng)
+    numbers = draw(rng)
     while problem_key(operation.name, numbers) in seen:
-        numbers = operation.draw(rng)
+        numbers = draw(rng)
     seen.add(problem_key(operation.name, numbers))
     template = rng.choice(operation.templates)
     name = rng.choice(NAMES)

@@ -41,11 +41,24 @@ class Template(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """A kind of problem: how its numbers are drawn and in which words it is asked."""
+    """A kind of problem: how its numbers are drawn and in which words it is asked.
+
+    Attributes:
+        name: What it is.
+        draw: Draws its numbers.
+        templates: Its wordings.
+        draw_more: Draws those of later problems, where `draw` has too few; None: as before.
+    """
 
     name: str
     draw: Callable[[Random], Numbers]
     templates: tuple[Template, ...]
+    draw_more: Callable[[Random], Numbers] | None = None
+
+    @property
+    def more(self) -> Callable[[Random], Numbers]:
+        """Draws the numbers of later problems."""
+        return self.draw_more or self.draw
 
 
 def _draw_add(rng: Random) -> Numbers:
@@ -61,6 +74,11 @@ def _draw_subtract(rng: Random) -> Numbers:
 
 def _draw_multiply(rng: Random) -> Numbers:
     a, b = rng.randrange(6, 50), rng.randrange(2, 11)
+    return Numbers(a, b, 0, a * b, a * b)
+
+
+def _draw_larger_product(rng: Random) -> Numbers:
+    a, b = rng.randrange(50, 100), rng.randrange(2, 11)
     return Numbers(a, b, 0, a * b, a * b)
 
 
@@ -135,6 +153,7 @@ OPERATIONS = (
                 "{b} * {a} = {n} {items} in {b} weeks.",
             ),
         ),
+        draw_more=_draw_larger_product,
     ),
     Operation(
         "add-add",
