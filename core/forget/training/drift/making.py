@@ -38,6 +38,9 @@ __all__ = ["make_probe"]
 _TOGETHER = 16
 """Completions that the base writes in one batch."""
 
+_TRIED = 2
+"""Completions, the shortest, on which the model's own logits are compared: all are made alike."""
+
 _FLOAT32_PRODUCT = 1e-5
 """Greatest relative rounding of a sum of some thousand products in float32, by experience."""
 
@@ -72,12 +75,12 @@ def make_probe(
             for start in range(0, len(prompts), _TOGETHER)
             for item in _ask(base, tokenizer, prompts[start : start + _TOGETHER], task.seed)
         ]
-        states_TD = last_states(base, asked)
+        asked.sort(key=lambda item: len(item.read))
         with open_tensors(task.model) as files:
             head = _head_names(base, files)
-            if head is not None and not _faithful(base, asked, states_TD, files, head):
+            if head is not None and not _faithful(base, asked[:_TRIED], files, head):
                 head = None
-        kept = {"states": states_TD} if head else {"log_probs": _log_probs(base, asked)}
+        kept = {"states": last_states(base, asked)} if head else _log_probs(base, asked)
         folder = RunFolder(task.output).drift
         with staged_folder(folder) as staging, full_disk_as_oserror():
             write_json(staging / PROBE_FILE, [item._asdict() for item in asked])
@@ -115,9 +118,7 @@ def _head_names(base: Any, files: TensorReader) -> HeadNames | None:
     return HeadNames(weight, "" if bias is None else names[id(bias)])
 
 
-def _faithful(
-    base: Any, asked: Sequence[Asked], states_TD: torch.Tensor, files: TensorReader, head: HeadNames
-) -> bool:
+def _faithful(base: Any, asked: Sequence[Asked], files: TensorReader, head: HeadNames) -> bool:
     """Say whether logits made of states and the file are those of the model itself, but rounding.
 
     A model may do to them what is not known here. The root of the mean square tells a factor of
@@ -129,13 +130,13 @@ def _faithful(
     its = FileHead(files, *head, like=base)
     vocabulary = files.shape(head.weight)[0]
     allowed = max(torch.finfo(base.dtype).eps, _FLOAT32_PRODUCT)
-    parts: Any = torch.split(states_TD, [item.positions for item in asked])
-    for item, part_TD in zip(asked, parts, strict=True):
+    for item in asked:
+        states_TD = last_states(base, [item])
         own_TV = own_logits(base, item)
         made_TV = torch.cat(
             [
-                block_logits(part_TD, its, *block, config)
-                for block in blocks(vocabulary, len(part_TD))
+                block_logits(states_TD, its, *block, config)
+                for block in blocks(vocabulary, len(states_TD))
             ],
             dim=-1,
         )
@@ -150,8 +151,9 @@ def _faithful(
     return True
 
 
-def _log_probs(base: Any, asked: Sequence[Asked]) -> torch.Tensor:
-    """Return the base's log-probabilities of every drawn token, fp32 [T, V]."""
+def _log_probs(base: Any, asked: Sequence[Asked]) -> dict[str, torch.Tensor]:
+    """Return the base's log-probabilities of every drawn token, fp32 [T, V], by their name."""
     import torch
 
-    return torch.cat([own_logits(base, item).log_softmax(-1).cpu() for item in asked])
+    rows = [own_logits(base, item).log_softmax(-1).cpu() for item in asked]
+    return {"log_probs": torch.cat(rows)}

@@ -29,6 +29,9 @@ __all__ = [
 _BLOCK_BYTES = 16 * 2**20
 """Memory of a block of logits in float32; about ten times that is in use while it is summed."""
 
+_BATCH_TOKENS = 4096
+"""Tokens that are read at once: a fraction of the memory that a training step takes."""
+
 
 class Asked(NamedTuple):
     """A prompt with the completion that the base wrote, as token ids.
@@ -47,6 +50,12 @@ class Asked(NamedTuple):
     def positions(self) -> int:
         """Tokens that were drawn, the ending one included: so many distributions are compared."""
         return len(self.completion) + self.finished
+
+    @property
+    def read(self) -> list[int]:
+        """What a model reads: all but a last token that nothing was predicted from."""
+        ids = [*self.prompt, *self.completion]
+        return ids if self.finished else ids[:-1]
 
 
 class Head(Protocol):
@@ -97,26 +106,35 @@ class FileHead:
 def last_states(model: Any, asked: Sequence[Asked]) -> torch.Tensor:
     """Return the states that every drawn token was predicted from, [T, D].
 
-    One completion at a time: without padding, and with nothing that depends on the others.
+    Several at once, padded at the end, which nothing before it attends to. The same completions
+    always make the same batches, so that rounding is the same for the base and for the model.
 
     Args:
         model: The model, in evaluation mode.
-        asked: Prompts and completions.
+        asked: Prompts and completions; those of similar length stand together.
     """
     import torch
 
     bare = without_adapters(model)
     states = []
-    for item in asked:
-        output = bare.base_model(input_ids=_ids(item, bare), use_cache=False)
-        states.append(output.last_hidden_state[0, -item.positions :])
+    for batch in _batches([len(item.read) for item in asked]):
+        some = asked[batch]
+        longest = max(len(item.read) for item in some)
+        ids = [[*item.read, *[0] * (longest - len(item.read))] for item in some]
+        ids_BT = torch.tensor(ids, device=bare.device)
+        output_BTD = bare.base_model(input_ids=ids_BT, use_cache=False).last_hidden_state
+        for item, output_TD in zip(some, output_BTD, strict=True):
+            states.append(output_TD[len(item.read) - item.positions : len(item.read)])
     return torch.cat(states)
 
 
 def own_logits(model: Any, item: Asked) -> torch.Tensor:
     """Return a model's logits of every drawn token by its own forward pass, fp32 [T, V]."""
+    import torch
+
     bare = without_adapters(model)
-    logits: torch.Tensor = bare(input_ids=_ids(item, bare), use_cache=False).logits
+    ids_1T = torch.tensor([item.read], device=bare.device)
+    logits: torch.Tensor = bare(input_ids=ids_1T, use_cache=False).logits
     return logits[0, -item.positions :].float()
 
 
@@ -147,9 +165,12 @@ def blocks(vocabulary: int, positions: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + size, vocabulary)
 
 
-def _ids(item: Asked, model: Any) -> torch.Tensor:
-    """Return what is read, [1, ...]: all but a last token that nothing was predicted from."""
-    import torch
-
-    ids = [*item.prompt, *item.completion]
-    return torch.tensor([ids if item.finished else ids[:-1]], device=model.device)
+def _batches(lengths: Sequence[int]) -> Iterator[slice]:
+    """Divide neighbours into batches of at most so many tokens, padding included."""
+    start = longest = 0
+    for place, length in enumerate(lengths):
+        longest = max(longest, length)
+        if place > start and longest * (place + 1 - start) > _BATCH_TOKENS:
+            yield slice(start, place)
+            start, longest = place, length
+    yield slice(start, len(lengths))
