@@ -60,7 +60,7 @@ def test_completions_are_divided_among_batches(
     train_task: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Read alone or together, with padding: the same divergences, rounding of float32 apart."""
-    task = train_task(drift_prompts=6)
+    task = train_task(drift_prompts=20)
     probe, model = probed(task), disturbed(loaded(task))
     lengths = [len(item.read) for item in probe.asked]
     assert lengths == sorted(lengths)
