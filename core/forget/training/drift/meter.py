@@ -22,9 +22,9 @@ from forget.training.drift.readout import (
     last_states,
     own_logits,
 )
-from forget.training.drift.weights import compare, without_adapters
+from forget.training.drift.weights import Change, compare, without_adapters
 
-__all__ = ["CompletionKl", "Meter", "completion_kl"]
+__all__ = ["CompletionKl", "Meter", "completion_kl", "told"]
 
 
 class CompletionKl(NamedTuple):
@@ -75,11 +75,7 @@ class Meter:
             kl = completion_kl(self.model, self.probe, self.base)
             with open_tensors(self.base) as files:
                 change = compare(self.model, files)
-        found = {
-            **_told(kl, [item.positions for item in self.probe.asked]),
-            "unchanged_weights": change and change.unchanged,
-            "relative_change": change and change.relative,
-        }
+        found = told(kl, [item.positions for item in self.probe.asked], change)
         journal.append(self.file, [{"step": step, **self.labels, **found}])
         return found
 
@@ -137,15 +133,23 @@ def _by_log_probs(model: Any, probe: Probe) -> tuple[Any, Any]:
     return torch.cat(forward), torch.cat(reverse)
 
 
-def _told(kl: CompletionKl, tokens: Sequence[int]) -> dict[str, Any]:
-    """Name the estimates; what is infinite is not a number in JSON."""
+def told(kl: CompletionKl, tokens: Sequence[int], change: Change | None) -> dict[str, Any]:
+    """Name what was found, see `Meter.measure`; what is infinite is not a number in JSON.
+
+    Args:
+        kl: The divergences of each completion.
+        tokens: The number of its positions.
+        change: What became of the weights.
+    """
     estimates = {
         "kl_to_base": per_token(kl.forward, tokens),
         "sequence_kl_to_base": per_sequence(kl.forward),
         "reverse_kl_to_base": per_token(kl.reverse, tokens),
     }
-    told: dict[str, Any] = {"prompts": len(tokens), "tokens": sum(tokens)}
+    found: dict[str, Any] = {"prompts": len(tokens), "tokens": sum(tokens)}
     for name, (mean, stderr) in estimates.items():
-        told[name] = mean if math.isfinite(mean) else None
-        told[f"{name}_stderr"] = stderr if stderr is not None and math.isfinite(stderr) else None
-    return told
+        found[name] = mean if math.isfinite(mean) else None
+        found[f"{name}_stderr"] = stderr if stderr is not None and math.isfinite(stderr) else None
+    found["unchanged_weights"] = None if change is None else change.unchanged
+    found["relative_change"] = None if change is None else change.relative
+    return found
