@@ -42,15 +42,20 @@ def render_sweep(outcomes: Sequence[Outcome]) -> RenderableType:
     """Return one table: a line for each run's last checkpoint."""
     several = len({outcome.run for outcome in outcomes}) > 1
     table = Table(title="the sweep: every run's last checkpoint", title_justify="left")
-    for heading in ("run",) * several + tuple(outcomes[0].values):
-        table.add_column(heading)
-    table.add_column("checkpoint", no_wrap=True)
-    for heading in ("task", "change", "±", "average", "±", "worst", "KL"):
+    if several:
+        table.add_column("run")
+    for heading in outcomes[0].values:
+        table.add_column(heading, no_wrap=True)
+    # Names are broken where the terminal is narrow, numbers never.
+    table.add_column("checkpoint", min_width=len("step-000000"))
+    for heading in ("task", "change", "±", "average", "±"):
         table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("worst", justify="right", overflow="fold", min_width=8)
+    table.add_column("KL", justify="right", no_wrap=True)
     for outcome in outcomes:
         named = [outcome.run] * several + [shown(value) for value in outcome.values.values()]
         for found in outcome.last:
-            kl = nats(found.drift.get("kl_to_base"))
+            kl = nats(found.drift.get("kl_to_base"), digits=2)
             table.add_row(*named, found.name, *_task(found), *_forgotten(found), kl)
     legend = (
         "task = accuracy on the held-out problems, and its change; average and worst = delta of "

@@ -93,9 +93,9 @@ def change_cells(change: PairedDifference | Average) -> tuple[Text, str]:
     return Text(_signed(change.delta), style=style), _error(change.stderr)
 
 
-def nats(value: float | None) -> str:
-    """Write a divergence with three digits; `-` for one that is infinite or not known."""
-    return "-" if value is None else f"{value:#.3g}"
+def nats(value: float | None, digits: int = 3) -> str:
+    """Write a divergence with so many digits; `-` for one that is infinite or not known."""
+    return "-" if value is None else f"{value:#.{digits}g}"
 
 
 def points(share: float) -> str:
