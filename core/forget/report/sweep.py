@@ -47,10 +47,10 @@ def render_sweep(outcomes: Sequence[Outcome]) -> RenderableType:
     for heading in outcomes[0].values:
         table.add_column(heading, no_wrap=True)
     # Names are broken where the terminal is narrow, numbers never.
-    table.add_column("checkpoint", min_width=len("step-000000"))
+    table.add_column("checkpoint", overflow="fold")
     for heading in ("task", "change", "±", "average", "±"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("worst", justify="right", overflow="fold", min_width=8)
+    table.add_column("worst", justify="right", overflow="fold")
     table.add_column("KL", justify="right", no_wrap=True)
     for outcome in outcomes:
         named = [outcome.run] * several + [shown(value) for value in outcome.values.values()]
