@@ -29,6 +29,7 @@ SETTINGS = {
     "micro_batch_size": 2,
     "max_train_examples": 40,
     "dtype": "float32",
+    "drift_prompts": 2,
 }
 
 
@@ -57,7 +58,14 @@ def forget(command: Sequence[str], capsys: pytest.CaptureFixture[str]) -> tuple[
 
 def results(out: Path) -> dict[str, bytes]:
     """Return what a run found, by path: scores, items, curve and weights, to the byte."""
-    kept = ("results.json", "items.parquet", "metrics.jsonl", "model.safetensors", "sweep.json")
+    kept = (
+        "results.json",
+        "items.parquet",
+        "metrics.jsonl",
+        "drift.jsonl",
+        "model.safetensors",
+        "sweep.json",
+    )
     found = {p.relative_to(out).as_posix(): p for p in sorted(out.rglob("*")) if p.name in kept}
     return {name: path.read_bytes() for name, path in found.items()}
 

@@ -73,7 +73,13 @@ class TrainingSettings:
         "shares of the last checkpoint in models between base and checkpoint, evaluated too",
         minimum=0,
         maximum=1,
-        after_training=True,
+        frozen=False,
+    )
+    drift_prompts: int = setting(
+        16,
+        "prompts on which each checkpoint's distance from the base is measured; 0 measures none",
+        minimum=0,
+        frozen=False,
     )
 
     def __attrs_post_init__(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -212,7 +212,10 @@ def _models(run: Run) -> list[_Model]:
 
 def _record(run: Run, models: Sequence[_Model], sweep: Sweep, base_digest: str) -> SweepRecord:
     *benchmarks, task = run.exams
-    checkpoints = [_line(m.name, m.step, model_digest(m.folder), sweep) for m in models]
+    checkpoints = [
+        attrs.evolve(_line(m.name, m.step, model_digest(m.folder), sweep), drift=_drift(m.folder))
+        for m in models
+    ]
     return SweepRecord(
         title=run.title,
         base_model=run.model.name,
@@ -222,6 +225,12 @@ def _record(run: Run, models: Sequence[_Model], sweep: Sweep, base_digest: str) 
         checkpoints=tuple(checkpoints),
         fingerprint=dict(sweep.engine.fingerprint()),
     )
+
+
+def _drift(folder: Path) -> dict[str, Any]:
+    """Return what a checkpoint's manifest says of its distance from the base."""
+    manifest = read_manifest(folder)
+    return dict(manifest.details.get("drift", {})) if manifest is not None else {}
 
 
 def _line(name: str, step: int, digest: str, sweep: Sweep) -> ModelLine:

@@ -45,7 +45,7 @@ def setting(
     minimum: float | None = None,
     maximum: float | None = None,
     technical: bool = False,
-    after_training: bool = False,
+    frozen: bool = True,
 ) -> Any:
     """Declare one field of a settings class.
 
@@ -56,14 +56,15 @@ def setting(
         maximum: The largest valid number, inclusive.
         technical: It decides how fast and where something is done, not what comes out: two
             teachers that differ in it alone write the same data.
-        after_training: It is about what is done with a finished training, and may be changed then.
+        frozen: It belongs to what a run is and cannot be changed later. One that is not decides
+            nothing of what is trained: only what is measured beside it, or done with it afterwards.
     """
     metadata = {
         "help": help,
         "minimum": minimum,
         "maximum": maximum,
         "technical": technical,
-        "after_training": after_training,
+        "frozen": frozen,
     }
     return attrs.field(default=default, metadata=metadata)
 
@@ -99,11 +100,11 @@ def identity(settings: Any) -> dict[str, Any]:
 
 
 def training_identity(settings: Any) -> dict[str, Any]:
-    """Return those settings that decide what is trained: all but those for afterwards."""
+    """Return those settings that decide what is trained: those that are frozen."""
     return {
         field.name: getattr(settings, field.name)
         for field in attrs.fields(type(settings))
-        if not field.metadata.get("after_training")
+        if field.metadata.get("frozen", True)
     }
 
 

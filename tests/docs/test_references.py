@@ -44,6 +44,8 @@ from forget.report.plain import findings_as_plain
 from forget.report.sweep import Outcome, sweep_as_plain
 from forget.settings import describe
 from forget.training import TrajectorySettings
+from forget.training.drift.meter import CompletionKl, told
+from forget.training.drift.weights import Change
 from forget.training.rollouts.settings import RolloutSettings, RoundSettings
 from study_data import make_run, make_store, reseal, trajectories
 
@@ -399,6 +401,7 @@ def test_the_shape_of_a_sweep() -> None:
         benchmarks=(finding("mini_piqa"),),
         missing=(),
         task=finding("task:arithmetic", truncation_rate=0.0),
+        drift=drift(),
     )
     line = ModelLine(name="base", step=0, digest="d", evaluations={})
     record = SweepRecord(
@@ -413,6 +416,11 @@ def test_the_shape_of_a_sweep() -> None:
     outcome = Outcome("r", {"lr": 1e-4}, "f", Findings(record=record, checkpoints=(found,)))
     documented = example("`forget run --sweep --json`")
     assert shape(documented["sweep"]) == shape(sweep_as_plain([outcome]))
+
+
+def drift() -> dict[str, Any]:
+    kl = CompletionKl([0.1, 0.2], [0.1, 0.3])
+    return told(kl, [2, 3], Change(unchanged=0.9, relative=0.1))
 
 
 def finding(name: str, **details: float) -> Finding:
@@ -436,6 +444,7 @@ def test_the_shape_of_a_report() -> None:
         benchmarks=(finding("mini_piqa", required_items=100),),
         missing=(),
         task=finding("task:arithmetic", truncation_rate=0.0),
+        drift=drift(),
     )
     record = SweepRecord(
         title="t",
@@ -449,6 +458,12 @@ def test_the_shape_of_a_report() -> None:
     found = findings_as_plain(Findings(record=record, checkpoints=(checkpoint,)))
     documented = example("`forget run --json`, `forget eval --json`, `forget report --json`")
     assert shape(documented, ("fingerprint",)) == shape(found, ("fingerprint",))
+
+
+def test_every_key_of_the_distance_is_explained() -> None:
+    [found] = tables(sections(document("docs/drift.md"))["What is measured"])
+    explained = {key for row in found[1:] for key in re.findall(r"`([a-z_]+)`", row[0])}
+    assert explained | {f"{key}_stderr" for key in explained if "kl_" in key} == {*drift()}
 
 
 def test_the_exit_statuses() -> None:

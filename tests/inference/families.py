@@ -48,6 +48,7 @@ _FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "opt": ("OPTConfig", {**_SIZES, "ffn_dim": 64, "word_embed_proj_dim": 32}),
     "bloom": ("BloomConfig", {"hidden_size": 32, "n_layer": 2, "n_head": 4}),
     "mamba": ("MambaConfig", {"hidden_size": 32, "num_hidden_layers": 2}),
+    "phi": ("PhiConfig", _SHARED),
     "phimoe": ("PhimoeConfig", {**_SHARED, "num_local_experts": 4, "sliding_window": WINDOW}),
 }
 

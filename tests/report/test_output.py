@@ -7,6 +7,7 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from rich.console import Console
 
@@ -14,6 +15,14 @@ from forget.evaluation.record import SweepRecord
 from forget.report.findings import collect
 from forget.report.plain import findings_as_plain
 from forget.report.terminal import render
+
+DRIFT: dict[str, Any] = {
+    "prompts": 16,
+    "kl_to_base": 0.0123,
+    "kl_to_base_stderr": 0.0015,
+    "unchanged_weights": 0.931,
+    "relative_change": 1.23e-3,
+}
 
 
 def screen(record: SweepRecord, root: Path) -> str:
@@ -96,7 +105,43 @@ def test_nothing_evaluated_is_plain_too(bench: Any, tmp_path: Path) -> None:
     assert (checkpoint["benchmarks"], checkpoint["worst"]) == ([], None)
 
 
+def test_the_distance_from_the_base_is_passed_on(bench: Any, tmp_path: Path) -> None:
+    bench.model("base", {"a": [1, 0]})
+    bench.model("c", {"a": [0, 0]})
+    bench.model("d", {"a": [0, 0]})
+    bench.lines["c"] = attrs.evolve(bench.lines["c"], drift=DRIFT)
+    c, d = findings_as_plain(collect(bench.record(["a"]), tmp_path))["checkpoints"]
+    assert (c["drift"], d["drift"]) == (DRIFT, None)
+
+
 # --- the terminal
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {},
+            "distance from the base: KL 0.0123 ± 0.00150 nats a token on 16 task prompts; "
+            "93.1 % of the weights unchanged, relative change 1.2e-03",
+        ),
+        ({"kl_to_base": None, "kl_to_base_stderr": None}, "KL - ± - nats a token"),
+        ({"unchanged_weights": None, "relative_change": None}, "on 16 task prompts"),
+    ],
+)
+def test_the_distance_from_the_base(
+    bench: Any, tmp_path: Path, changes: dict[str, Any], says: str
+) -> None:
+    bench.model("base", {"a": [1, 0]})
+    bench.model("c", {"a": [0, 0]})
+    bench.lines["c"] = attrs.evolve(bench.lines["c"], drift={**DRIFT, **changes})
+    text = " ".join(screen(bench.record(["a"]), tmp_path).split())
+    assert says in text
+    assert ("unchanged" in text) == ("93.1" in says or "KL -" in says)
+
+
+def test_what_was_not_measured_is_not_mentioned(full: SweepRecord, tmp_path: Path) -> None:
+    assert "distance" not in screen(full, tmp_path)
 
 
 def test_the_table_has_the_numbers(full: SweepRecord, tmp_path: Path) -> None:

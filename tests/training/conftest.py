@@ -57,6 +57,7 @@ def small(**changes: Any) -> TrainingSettings:
         "dtype": "float32",
         "checkpoint_every": 3,
         "log_every": 2,
+        "drift_prompts": 0,
         **changes,
     }
     return TrainingSettings(**values)

@@ -21,7 +21,7 @@ from forget.training import train_supervised
 
 Make = Callable[..., TrainTask]
 
-CHANGES: dict[str, Any] = {"log_every": 4, "checkpoint_every": 3}
+CHANGES: dict[str, Any] = {"log_every": 4, "checkpoint_every": 3, "drift_prompts": 2}
 """Checkpoints fall between points of the curve, so the losses in between must survive."""
 
 WORKER = """
@@ -161,6 +161,8 @@ def test_curve_beyond_the_checkpoint_is_dropped(train_task: Make) -> None:
     interrupted(shaken, lambda name: name == "step-000006")
     file = shaken.output / "metrics.jsonl"
     file.write_text(file.read_text() + '{"step": 8, "loss": 1.0}\n{"step": 1')
+    drift = shaken.output / "drift.jsonl"  # of a process that was killed before its checkpoint
+    drift.write_text(drift.read_text() + '{"step": 9, "kl_to_base": 1.0}\n{"step": 1')
     train_supervised(shaken)
     assert content(shaken.output) == content(calm.output)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -24,12 +25,15 @@ class ModelLine:
         step: Optimiser step; None where it is not known.
         digest: The model's digest.
         evaluations: Exam to evaluation folder, relative to the output folder.
+        drift: How far it is from the base, see `training.drift.meter.Meter.measure`; empty where
+            that was not measured.
     """
 
     name: str
     step: int | None
     digest: str
     evaluations: dict[str, str]
+    drift: dict[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)

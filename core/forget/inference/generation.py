@@ -18,7 +18,7 @@ from forget.inference.writing import cut_at_stops, has_stop
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["complete", "read_completion", "stop_ids", "stop_ids_of"]
+__all__ = ["complete", "read_completion", "stop_ids", "stop_ids_of", "write_tokens"]
 
 
 def complete(
@@ -39,17 +39,41 @@ def complete(
         WorkError: A prompt leaves no room in the model's context window.
         ModelError: The tokenizer has no token to pad with.
     """
-    import torch
-
     tokenizer = loaded.tokenizer
     encoded = [tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in prompts]
-    _check_room(loaded.model, max(map(len, encoded)), sampling)
-    ids_BT, mask_BT = _left_pad(encoded, _pad_id(tokenizer), loaded.model.device)
     each = seeds or [sampling.seed] * len(prompts)
     draws = [
         Draw(attrs.evolve(sampling, seed=seed), prompt)
         for prompt, seed in zip(prompts, each, strict=True)
     ]
+    ends = stop_ids(loaded)
+    written = write_tokens(loaded, encoded, draws)
+    return [read_completion(tokenizer, tokens, ends, sampling.stops) for tokens in written]
+
+
+def write_tokens(
+    loaded: Loaded, prompts: Sequence[Sequence[int]], draws: Sequence[Draw]
+) -> list[list[int]]:
+    """Write the tokens of one completion for each tokenised prompt, all in one batch.
+
+    Args:
+        loaded: Model and tokenizer.
+        prompts: Token ids, each at least one.
+        draws: How each prompt's tokens are drawn; alike but for seed and name.
+
+    Returns:
+        What each row holds after its prompt: a completion that has ended goes on with padding
+        until all have.
+
+    Raises:
+        WorkError: A prompt leaves no room in the model's context window.
+        ModelError: The tokenizer has no token to pad with.
+    """
+    import torch
+
+    tokenizer, sampling = loaded.tokenizer, draws[0].sampling
+    _check_room(loaded.model, max(map(len, prompts)), sampling)
+    ids_BT, mask_BT = _left_pad(prompts, _pad_id(tokenizer), loaded.model.device)
     with torch.inference_mode():
         out_BT = loaded.model.generate(
             input_ids=ids_BT,
@@ -64,9 +88,8 @@ def complete(
                 else {}
             ),
         )
-    ends = stop_ids(loaded)
-    new = out_BT[:, ids_BT.shape[1] :].tolist()
-    return [read_completion(tokenizer, tokens, ends, sampling.stops) for tokens in new]
+    new: list[list[int]] = out_BT[:, ids_BT.shape[1] :].tolist()
+    return new
 
 
 _PLAIN = {

@@ -18,7 +18,7 @@ from forget.inference.tokens import EncodedScore
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["LOGITS_BYTES", "LogLikelihood", "score"]
+__all__ = ["LOGITS_BYTES", "LogLikelihood", "adjusted", "final_logits", "score"]
 
 LOGITS_BYTES = 128 * 2**20
 """Memory of the logits that are held at once."""
@@ -94,12 +94,17 @@ def score(model: Any, encoded: Sequence[EncodedScore]) -> list[LogLikelihood]:
 
 
 def final_logits(model: Any, hidden_MD: torch.Tensor) -> torch.Tensor:
-    """Apply the vocabulary matrix, and what some families do to its result, in fp32 [M, V].
-
-    Gemma 2 caps logits by ``cap * tanh(x / cap)``, Cohere multiplies, Granite divides them.
-    """
+    """Apply the vocabulary matrix, and what some families do to its result, in fp32 [M, V]."""
     logits: torch.Tensor = model.get_output_embeddings()(hidden_MD).float()
-    config = model.config.get_text_config()
+    return adjusted(logits, model.config.get_text_config())
+
+
+def adjusted(logits: torch.Tensor, config: Any) -> torch.Tensor:
+    """Do what some families do to the product of hidden states and vocabulary matrix.
+
+    Gemma 2 caps logits by ``cap * tanh(x / cap)``, Cohere multiplies, Granite divides them; each
+    logit by itself, so that it may be done to a part of the vocabulary.
+    """
     cap = getattr(config, "final_logit_softcapping", None)
     if cap is not None:
         logits = (logits / cap).tanh() * cap

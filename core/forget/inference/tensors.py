@@ -43,6 +43,10 @@ class TensorReader:
         """Return a tensor."""
         return self._files[name].get_tensor(name)
 
+    def rows(self, name: str, start: int, stop: int) -> Any:
+        """Return some rows of a tensor; the others are not read."""
+        return self._files[name].get_slice(name)[start:stop]
+
     def without_tied_head(self) -> list[str]:
         """Return the names but for an output head that is the embeddings, stored a second time."""
         import torch

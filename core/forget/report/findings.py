@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -42,13 +43,23 @@ class Finding:
 
 @attrs.frozen(kw_only=True)
 class CheckpointFindings:
-    """One checkpoint on all benchmarks; `missing` names those that are not evaluated yet."""
+    """One checkpoint on all benchmarks.
+
+    Attributes:
+        name: See `ModelLine`.
+        step: See `ModelLine`.
+        benchmarks: What changed on each benchmark.
+        missing: Benchmarks that are not evaluated yet.
+        task: What changed on the trained task.
+        drift: How far it is from the base; empty where that was not measured.
+    """
 
     name: str
     step: int | None
     benchmarks: tuple[Finding, ...]
     missing: tuple[str, ...]
     task: Finding | None
+    drift: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
     def average(self) -> Average | None:
@@ -104,6 +115,7 @@ def _checkpoint(
         benchmarks=tuple(finding for finding in present if finding is not None),
         missing=tuple(b for b in record.benchmarks if findings.get(b) is None),
         task=findings.get(record.task) if record.task else None,
+        drift=line.drift,
     )
 
 

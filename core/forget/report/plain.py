@@ -30,6 +30,7 @@ def _checkpoint(checkpoint: CheckpointFindings) -> dict[str, Any]:
         "average": average._asdict() if average else None,
         "worst": {"benchmark": worst.benchmark, "delta": worst.change.delta} if worst else None,
         "task_accuracy": _task(checkpoint.task) if checkpoint.task else None,
+        "drift": dict(checkpoint.drift) or None,
     }
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from forget.report.findings import CheckpointFindings, Findings
-from forget.report.terminal import change_cells, points
+from forget.report.terminal import change_cells, nats, points
 from forget.variants import shown
 
 __all__ = ["Outcome", "render_sweep", "sweep_as_plain"]
@@ -42,18 +42,25 @@ def render_sweep(outcomes: Sequence[Outcome]) -> RenderableType:
     """Return one table: a line for each run's last checkpoint."""
     several = len({outcome.run for outcome in outcomes}) > 1
     table = Table(title="the sweep: every run's last checkpoint", title_justify="left")
-    for heading in ("run",) * several + tuple(outcomes[0].values):
-        table.add_column(heading)
-    table.add_column("checkpoint", no_wrap=True)
-    for heading in ("task", "change", "±", "average", "±", "worst"):
+    if several:
+        table.add_column("run")
+    for heading in outcomes[0].values:
+        table.add_column(heading, no_wrap=True)
+    # Names are broken where the terminal is narrow, numbers never.
+    table.add_column("checkpoint", overflow="fold")
+    for heading in ("task", "change", "±", "average", "±"):
         table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("worst", justify="right", overflow="fold")
+    table.add_column("KL", justify="right", no_wrap=True)
     for outcome in outcomes:
         named = [outcome.run] * several + [shown(value) for value in outcome.values.values()]
         for found in outcome.last:
-            table.add_row(*named, found.name, *_task(found), *_forgotten(found))
+            kl = nats(found.drift.get("kl_to_base"), digits=2)
+            table.add_row(*named, found.name, *_task(found), *_forgotten(found), kl)
     legend = (
         "task = accuracy on the held-out problems, and its change; average and worst = delta of "
-        "the benchmarks, negative = forgotten."
+        "the benchmarks, negative = forgotten; KL = divergence from the base on task prompts [nats "
+        "a token]."
     )
     return Group(table, Text(legend, style="dim"))
 
@@ -76,6 +83,7 @@ def _line(outcome: Outcome, found: CheckpointFindings) -> dict[str, Any]:
         "average_delta": average.delta if average else None,
         "average_stderr": average.stderr if average else None,
         "worst": {"benchmark": worst.benchmark, "delta": worst.change.delta} if worst else None,
+        "kl_to_base": found.drift.get("kl_to_base"),
     }
 
 

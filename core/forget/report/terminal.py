@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -11,7 +12,7 @@ from rich.text import Text
 from forget.metrics import Average, PairedDifference
 from forget.report.findings import CheckpointFindings, Finding, Findings
 
-__all__ = ["change_cells", "points", "render"]
+__all__ = ["change_cells", "nats", "points", "render"]
 
 _EXPLANATION = (
     "delta = checkpoint - base on the same items, in points of 100; negative = forgotten. "
@@ -68,6 +69,21 @@ def _summary(checkpoint: CheckpointFindings) -> Iterator[Text]:
             f"limit: {points(task.base_details['truncation_rate'])} % -> "
             f"{points(task.details['truncation_rate'])} %"
         )
+    if checkpoint.drift:
+        yield Text(_distance(checkpoint.drift))
+
+
+def _distance(drift: Mapping[str, Any]) -> str:
+    said = (
+        f"distance from the base: KL {nats(drift['kl_to_base'])} ± "
+        f"{nats(drift['kl_to_base_stderr'])} nats a token on {drift['prompts']:,} task prompts"
+    )
+    if drift["unchanged_weights"] is None:
+        return said
+    return (
+        f"{said}; {points(drift['unchanged_weights'])} % of the weights unchanged, "
+        f"relative change {drift['relative_change']:.1e}"
+    )
 
 
 def change_cells(change: PairedDifference | Average) -> tuple[Text, str]:
@@ -75,6 +91,11 @@ def change_cells(change: PairedDifference | Average) -> tuple[Text, str]:
     sure = change.stderr is not None and abs(change.delta) > 2 * change.stderr
     style = ("red" if change.delta < 0 else "green") if sure else ""
     return Text(_signed(change.delta), style=style), _error(change.stderr)
+
+
+def nats(value: float | None, digits: int = 3) -> str:
+    """Write a divergence with so many digits; `-` for one that is infinite or not known."""
+    return "-" if value is None else f"{value:#.{digits}g}"
 
 
 def points(share: float) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from forget.store.atomic import storage_errors, write_text
 
-__all__ = ["append", "read", "rewrite"]
+__all__ = ["append", "cut", "read", "rewrite"]
 
 
 def append(path: Path, records: Iterable[Any]) -> None:
@@ -37,6 +37,12 @@ def read(path: Path) -> list[Any]:
         except ValueError:
             break
     return records
+
+
+def cut(path: Path, step: int) -> None:
+    """Drop the records of later steps than `step`, and what was never finished."""
+    if path.exists():
+        rewrite(path, [record for record in read(path) if record["step"] <= step])
 
 
 def rewrite(path: Path, records: Iterable[Any]) -> None:

@@ -64,6 +64,16 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def drift(self) -> Path:
+        """What the distance from the base is measured on."""
+        return self.path / "drift"
+
+    @property
+    def drift_journal(self) -> Path:
+        """Each checkpoint's distance from the base, a line each."""
+        return self.path / "drift.jsonl"
+
+    @property
     def transforms(self) -> Path:
         """Models made of checkpoints without training."""
         return self.path / "transforms"

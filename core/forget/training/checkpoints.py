@@ -67,8 +67,11 @@ class CheckpointStore:
             for folder in (self._run.checkpoints, self.output / _STATE):
                 for left in folder.glob(f"*{PARTIAL}*"):
                     shutil.rmtree(left)
-            for left in self.output.glob(f".metrics.jsonl{PARTIAL}*"):
-                left.unlink()
+            for journal in ("metrics.jsonl", self._run.drift_journal.name):
+                for left in self.output.glob(f".{journal}{PARTIAL}*"):
+                    left.unlink()
+            for left in self.output.glob(f".{self._run.drift.name}{PARTIAL}*"):
+                shutil.rmtree(left)
 
     def finished(self) -> bool:
         """Say whether the last checkpoint is complete and undamaged."""

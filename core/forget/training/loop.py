@@ -45,6 +45,8 @@ class Session:
         save_every: Steps of the run between two checkpoints.
         metrics: The trainer's own metrics that the curve shows, and what it calls them.
         labels: What every point of the curve tells besides.
+        measure: Told of a step whose checkpoint is due, measures the model's distance from its
+            base, and returns what the manifest tells of it; None where it is not measured.
         window: The loss and the metrics of each step since the last point of the curve.
     """
 
@@ -61,6 +63,7 @@ class Session:
     save_every: int
     metrics: Mapping[str, str] = attrs.field(factory=dict)
     labels: Mapping[str, Any] = attrs.field(factory=dict)
+    measure: Callable[[int], Mapping[str, Any]] | None = None
     window: list[dict[str, float]] = attrs.field(factory=list)
     _parts: list[Any] = attrs.field(factory=list, init=False)
     _step: int = attrs.field(default=0, init=False)
@@ -73,9 +76,7 @@ class Session:
 
     def restore(self, step: int) -> None:
         """Go back to a checkpoint: drop the curve beyond it, take up what it had not written."""
-        kept = [point for point in journal.read(self.curve) if point["step"] <= step]
-        if self.curve.exists():
-            journal.rewrite(self.curve, kept)
+        journal.cut(self.curve, step)
         if step > self.first:
             self.window = json.loads((self.store.state(step) / _WINDOW).read_text())
         self._step = step
@@ -142,7 +143,14 @@ class Session:
             write_trainer_state(folder)
             (folder / _WINDOW).write_text(json.dumps(self.window))
 
-        details = {"loss": self._loss, **self._counted(), **self.labels, **self.details}
+        measured = {} if self.measure is None else {"drift": self.measure(self._step)}
+        details = {
+            "loss": self._loss,
+            **self._counted(),
+            **self.labels,
+            **self.details,
+            **measured,
+        }
         folder = self.store.publish(self._step, details, self.write_model, write_state)
         self.announce(self._step, folder)
 

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from forget.errors import WorkError
 from forget.inference.loading import load_tokenizer
 from forget.method import TrainingSettings, TrainTask
+from forget.store import journal
+from forget.store.layout import RunFolder
 from forget.training.checkpoints import CheckpointStore
 from forget.training.plan import Schedule
+
+if TYPE_CHECKING:
+    from forget.training.drift.meter import Meter
+    from forget.training.drift.probe import Probe
 
 __all__ = ["IGNORED", "Phase", "announce_published", "fit", "padding", "trainer_arguments"]
 
@@ -89,6 +95,7 @@ def fit(
     """
     import torch
 
+    from forget.training.drift.probe import obtain_probe
     from forget.training.heap import kept_heap
     from forget.training.loop import Session
     from forget.training.student import load_student, model_writer, quiet
@@ -97,6 +104,7 @@ def fit(
     settings: TrainingSettings = task.settings
     tokenizer = load_tokenizer(task.model)
     with quiet(), kept_heap():
+        probe = obtain_probe(task, store.training)
         checkpoint = store.checkpoint(resumed) if within else phase.start
         model = load_student(task.model, settings, task.seed, checkpoint)
         session = Session(
@@ -113,8 +121,10 @@ def fit(
             save_every=settings.checkpoint_every,
             metrics=phase.metrics,
             labels=phase.labels,
+            measure=None if probe is None else _meter(phase, probe, model).measure,
         )
         session.restore(resumed)
+        journal.cut(RunFolder(task.output).drift_journal, resumed)
         trainer = make_trainer(model, tokenizer)
         trainer.session = session
         _silence(trainer)
@@ -185,6 +195,19 @@ def padding(tokenizer: Any) -> int:
         if token is not None:
             return int(token)
     return 0
+
+
+def _meter(phase: Phase, probe: Probe, model: Any) -> Meter:
+    """Return what measures the model's distance from the base at each checkpoint."""
+    from forget.training.drift.meter import Meter
+
+    return Meter(
+        model=model,
+        probe=probe,
+        base=phase.task.model,
+        file=RunFolder(phase.task.output).drift_journal,
+        labels=phase.labels,
+    )
 
 
 def _base_pull(phase: Phase, base: Any | None) -> Any:

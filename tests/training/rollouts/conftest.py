@@ -26,6 +26,7 @@ SMALL: dict[str, Any] = {
     "rounds": 2,
     "max_completion_length": 12,
     "max_prompt_length": 100,
+    "drift_prompts": 0,
 }
 
 Make = Callable[..., TrainTask]

@@ -49,6 +49,7 @@ def test_stopped_after_every_checkpoint_it_ends_with_the_same_bytes(
     class Stop(Exception):
         pass
 
+    changes = {**changes, "drift_prompts": 2}
     calm = prepared(method, "calm", lora_rank=lora, **changes)
     method.train(calm)
     shaken = prepared(method, "shaken", lora_rank=lora, **changes)
@@ -66,6 +67,8 @@ def test_stopped_after_every_checkpoint_it_ends_with_the_same_bytes(
     assert [(p["step"], p["round"]) for p in points] == [(2, 0), (3, 0), (4, 1), (6, 1)]
     tokens = [point["tokens"] for point in points]
     assert tokens == sorted(tokens)
+    drift = [json.loads(line) for line in (calm.output / "drift.jsonl").read_text().splitlines()]
+    assert [(line["step"], line["round"]) for line in drift] == [(2, 0), (3, 0), (4, 1), (6, 1)]
     steps: list[int] = []
     method.train(attrs.evolve(calm, announce=lambda step, folder: steps.append(step)))
     assert steps == [2, 3, 4, 6]
