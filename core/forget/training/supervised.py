@@ -51,7 +51,8 @@ def train_supervised(task: TrainTask) -> None:
     """Fine-tune on the prepared conversations; called again after a crash, continue exactly.
 
     The loss is the mean negative log-likelihood of the completion tokens of the whole batch,
-    however it is cut into micro-batches: ``sum(m_t * -log p(y_t)) / sum(m_t)``.
+    however it is cut into micro-batches: ``sum(m_t * -log p(y_t)) / sum(m_t)``. If the settings ask
+    for it, `token_weights` weights the examples and masks tokens.
 
     Written below ``task.output``: ``checkpoints/step-*``, ``metrics.jsonl`` (one line per point of
     the curve; ``tokens`` counts completion tokens), and ``training-state/`` while it is not done.
@@ -63,7 +64,8 @@ def train_supervised(task: TrainTask) -> None:
         ModelError: The base model cannot be loaded.
         FrozenRunError: The folder holds checkpoints of another training.
         StorageError: The disk is full.
-        WorkError: The loss is not a number any more, or the memory does not suffice.
+        WorkError: The loss is not a number any more, the memory does not suffice, or no token is
+            left in the loss.
     """
     schedule, store = _plan(task)
     store.clean()
@@ -71,11 +73,12 @@ def train_supervised(task: TrainTask) -> None:
     announce_published(task, store, resumed)
     if 0 < resumed < schedule.steps:
         task.progress.note(f"continuing after step {resumed} of {schedule.steps}")
+    phase = Phase(task=task, store=store, schedule=schedule, lr=task.settings.lr)
+    rows, normalizer = _rows(phase) if resumed < schedule.steps else ([], None)
     with task.progress.task("training", schedule.steps) as advance:
         advance(resumed)
-        if resumed < schedule.steps:
-            phase = Phase(task=task, store=store, schedule=schedule, lr=task.settings.lr)
-            fit_rows(phase, _encode_all(task), resumed, advance)
+        if rows:
+            fit_rows(phase, rows, resumed, advance, normalizer)
 
 
 def fit_rows(
@@ -192,6 +195,24 @@ def _replay(task: TrainTask) -> Manifest | None:
     if manifest is None or manifest.kind != "data":
         raise DataError(f"{task.replay} holds no complete examples to replay: prepare them first.")
     return manifest
+
+
+def _rows(phase: Phase) -> tuple[list[Row], Normalizer | None]:
+    """Return the examples, and how their weights are counted if they have some.
+
+    Replayed ones keep weight and tokens: they are there to hold the model, not to be learned.
+    """
+    from forget.training.token_weights import weigh_rows, weighs
+
+    rows = _encode_all(phase.task)
+    if not weighs(phase.task.settings):
+        return rows, None
+    order = data_order(phase.schedule, phase.order_seed)
+    used = sorted({index for index in order if index < phase.schedule.rows})
+    weighed = weigh_rows(phase.task, [rows[index] for index in used], phase.store.training)
+    for index, row in zip(used, weighed, strict=True):
+        rows[index] = row
+    return rows, "unweighted"
 
 
 def _encode_all(task: TrainTask) -> list[Row]:
