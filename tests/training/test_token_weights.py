@@ -15,12 +15,12 @@ import pytest
 from forget.errors import SettingsError, StorageError, WorkError
 from forget.method import SupervisedSettings, TrainTask
 from forget.store.manifest import read_manifest
-from forget.training import read_examples, train_supervised
+from forget.training import read_examples, reference, train_supervised
 from forget.training.plan import data_order, make_schedule
-from forget.training.reference import token_log_probs
 from forget.training.replay import ReplaySource, write_replay
 from forget.training.supervised import Row, _encode_all
 from forget.training.token_weights import effective_size, flow_weights, masked, weigh_rows
+from training.conftest import base_of, token_log_probs
 from training.test_replay import CHATS, chats
 from training.test_resume import content, full_system, interrupted
 from training.test_supervised import curve
@@ -74,29 +74,12 @@ def task(train_task: Make, decided_model: Path) -> Make:
     return make
 
 
-def log_probs(model: Any, row: Row) -> Any:
-    """Return log p of the tokens in the loss, one sequence at a time, without padding."""
-    import torch
-
-    ids_T, labels_T = torch.tensor(row.input_ids), torch.tensor(row.labels)[1:]
-    log_probs_TV = model(ids_T[None]).logits[0, :-1].float().log_softmax(-1)
-    picked_T = log_probs_TV.gather(1, ids_T[1:, None])[:, 0]
-    return picked_T[labels_T != -100]
-
-
-def base_of(task: TrainTask) -> Any:
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_pretrained(task.model, dtype=torch.float32)
-
-
 def scores_of(task: TrainTask, rows: list[Row]) -> list[list[float]]:
     import torch
 
     with torch.no_grad():
         model = base_of(task)
-        return [log_probs(model, row).tolist() for row in rows]
+        return [token_log_probs(model, row).tolist() for row in rows]
 
 
 # --- the arithmetic
@@ -210,7 +193,7 @@ def test_replayed_examples_keep_their_weight_and_their_tokens(
     weighed = weigh_rows(made, [rows[i] for i in sorted(own)], "t")
     batch = [*weighed, rows[replayed[0]]]
     model = base_of(made)
-    loss = -sum(row.weight * log_probs(model, row).sum().item() for row in batch)
+    loss = -sum(row.weight * token_log_probs(model, row).sum().item() for row in batch)
     [point] = curve(made)
     assert point["loss"] == pytest.approx(loss / sum(row.tokens for row in batch), rel=1e-5)
 
@@ -261,7 +244,7 @@ def test_the_base_is_asked_once_and_again_for_what_was_changed(
     def counted(task: TrainTask, model: Path | None, rows: Any) -> Any:
         assert model is None
         asked.append(len(rows))
-        return token_log_probs(task, model, rows)
+        return reference.token_log_probs(task, model, rows)
 
     monkeypatch.setattr("forget.training.token_weights.token_log_probs", counted)
     made = task(flow=True, max_steps=7)
