@@ -11,6 +11,7 @@ import pytest
 from forget.completion import Completion, Message
 from forget.dataset import DataAccess, Example, Verdict
 from forget.method import PrepareTask, TrainingSettings, TrainTask
+from forget.testing import NoData
 from forget.training import Conversation, write_examples
 from tiny_models import make_tokenizer
 
@@ -40,11 +41,6 @@ class Sums:
 
     def verify(self, example: Example, completion: Completion) -> Verdict:
         raise NotImplementedError
-
-
-class NoData:
-    def rows(self, source: Any, split: str) -> Any:
-        raise AssertionError("this dataset reads no rows")
 
 
 def small(**changes: Any) -> TrainingSettings:

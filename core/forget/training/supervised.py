@@ -73,11 +73,11 @@ def train_supervised(task: TrainTask) -> None:
     announce_published(task, store, resumed)
     if 0 < resumed < schedule.steps:
         task.progress.note(f"continuing after step {resumed} of {schedule.steps}")
-    phase = Phase(task=task, store=store, schedule=schedule, lr=task.settings.lr)
-    rows, normalizer = _rows(phase) if resumed < schedule.steps else ([], None)
     with task.progress.task("training", schedule.steps) as advance:
         advance(resumed)
-        if rows:
+        if resumed < schedule.steps:
+            phase = Phase(task=task, store=store, schedule=schedule, lr=task.settings.lr)
+            rows, normalizer = _rows(phase)
             fit_rows(phase, rows, resumed, advance, normalizer)
 
 
