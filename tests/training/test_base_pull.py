@@ -11,11 +11,10 @@ import pytest
 
 from forget.errors import SettingsError
 from forget.method import SupervisedSettings, TrainingSettings, TrainTask
-from forget.testing.workbench import files
 from forget.training import TrajectorySettings, train_supervised
 from forget.training.base_pull import BasePull, pull, weights_of
 from forget.training.rollouts.settings import RolloutSettings
-from training.test_resume import CHANGES, interrupted
+from training.test_resume import CHANGES, content, interrupted
 from training.test_supervised import weights
 
 Make = Callable[..., TrainTask]
@@ -91,7 +90,7 @@ def test_resume_pulls_to_the_base_and_not_to_the_checkpoint(train_task: Make, dt
     for step in ("step-000003", "step-000006"):
         interrupted(shaken, lambda name, step=step: name == step)  # type: ignore[misc]
     train_supervised(shaken)
-    assert files(shaken.output) == files(calm.output)
+    assert content(shaken.output) == content(calm.output)
 
 
 @pytest.mark.slow

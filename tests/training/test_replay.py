@@ -14,12 +14,11 @@ import pytest
 from forget.errors import DataError, SettingsError
 from forget.method import SupervisedSettings, TrainingSettings, TrainTask
 from forget.store.manifest import read_manifest
-from forget.testing.workbench import files
 from forget.training import read_examples, train_supervised
 from forget.training.plan import data_order, make_schedule
 from forget.training.replay import ReplaySource, is_file, read_conversations, write_replay
 from training.conftest import NoData, Sums
-from training.test_resume import interrupted
+from training.test_resume import content, interrupted
 
 Make = Callable[..., TrainTask]
 
@@ -111,7 +110,7 @@ def test_an_interruption_leaves_no_trace(mixed_task: Make) -> None:
     for step in ("step-000003", "step-000009"):
         interrupted(shaken, lambda name, step=step: name == step)  # type: ignore[misc]
     train_supervised(shaken)
-    assert files(shaken.output) == files(calm.output)
+    assert content(shaken.output) == content(calm.output)
 
 
 def test_a_training_without_its_replay(mixed_task: Make) -> None:

@@ -17,7 +17,7 @@ import pytest
 from forget.errors import StorageError
 from forget.method import TrainTask
 from forget.store.manifest import verify
-from forget.testing.workbench import files
+from forget.testing.workbench import content
 from forget.training import train_supervised
 
 Make = Callable[..., TrainTask]
@@ -139,7 +139,7 @@ def test_dropout_is_drawn_as_if_nothing_had_happened(train_task: Make) -> None:
     for step in ("step-000003", "step-000006", "step-000009"):
         interrupted(shaken, lambda name, step=step: name == step)  # type: ignore[misc]
     train_supervised(shaken)
-    assert files(shaken.output) == files(calm.output)
+    assert content(shaken.output) == content(calm.output)
 
 
 @pytest.mark.slow
@@ -150,7 +150,7 @@ def test_curve_beyond_the_checkpoint_is_dropped(train_task: Make) -> None:
     file = shaken.output / "metrics.jsonl"
     file.write_text(file.read_text() + '{"step": 8, "loss": 1.0}\n{"step": 1')
     train_supervised(shaken)
-    assert files(shaken.output) == files(calm.output)
+    assert content(shaken.output) == content(calm.output)
 
 
 @pytest.mark.slow
@@ -164,7 +164,7 @@ def test_damaged_pair_starts_afresh(train_task: Make, damaged: str) -> None:
     file.write_bytes(file.read_bytes()[:-1] + b"?")
     (shaken.output / "checkpoints" / ".step-000009.partial-1").mkdir()
     train_supervised(shaken)
-    assert files(shaken.output) == files(calm.output)
+    assert content(shaken.output) == content(calm.output)
 
 
 @pytest.mark.slow
@@ -172,18 +172,18 @@ def test_killed_at_any_moment(train_task: Make, tmp_path: Path) -> None:
     """SIGKILL three times over at seeded moments, then once to the end; six times that."""
     lines = run(KILLER, train_task("killed", **CHANGES))
     print("\n".join(lines))
-    calm = files(tmp_path / "killed-calm")
+    calm = content(tmp_path / "killed-calm")
     assert "checkpoints/step-000010/model.safetensors" in calm
     for trial in range(6):
-        assert files(tmp_path / f"killed-{trial}") == calm
+        assert content(tmp_path / f"killed-{trial}") == calm
 
 
 def test_finished_training_returns_without_torch(train_task: Make) -> None:
     task = train_task(max_steps=3)
     train_supervised(task)
-    before = files(task.output)
+    before = content(task.output)
     assert run(FINISH, task) == ["3", "heavy:"]
-    assert files(task.output) == before
+    assert content(task.output) == before
 
 
 def test_importing_the_package_is_light() -> None:
@@ -240,5 +240,5 @@ def test_full_disk_keeps_the_pair_before(
     for folder in ("checkpoints", "training-state"):
         assert verify(task.output / folder / "step-000006") is not None
     train_supervised(task)
-    assert files(task.output) == files(calm.output)
+    assert content(task.output) == content(calm.output)
     shutil.rmtree(task.output)

@@ -15,7 +15,6 @@ import pytest
 from forget.errors import SettingsError, StorageError, WorkError
 from forget.method import SupervisedSettings, TrainTask
 from forget.store.manifest import read_manifest
-from forget.testing.workbench import files
 from forget.training import read_examples, reference, train_supervised
 from forget.training.plan import data_order, make_schedule
 from forget.training.replay import ReplaySource, write_replay
@@ -23,7 +22,7 @@ from forget.training.supervised import Row, _encode_all
 from forget.training.token_weights import effective_size, flow_weights, masked, weigh_rows
 from training.conftest import base_of, token_log_probs
 from training.test_replay import CHATS, chats
-from training.test_resume import full_system, interrupted
+from training.test_resume import content, full_system, interrupted
 from training.test_supervised import curve
 
 Make = Callable[..., TrainTask]
@@ -275,7 +274,7 @@ def test_an_interruption_leaves_no_trace(task: Make, changes: dict[str, Any]) ->
     for step in ("step-000003", "step-000006"):
         interrupted(shaken, lambda name, step=step: name == step)  # type: ignore[misc]
     train_supervised(shaken)
-    assert files(shaken.output) == files(calm.output)
+    assert content(shaken.output) == content(calm.output)
 
 
 def test_adapters_start_with_the_scores_of_the_base(task: Make) -> None:

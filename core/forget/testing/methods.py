@@ -18,7 +18,7 @@ from forget.settings import describe
 from forget.store.layout import checkpoint_name
 from forget.store.manifest import verify
 from forget.testing.sums import Graded
-from forget.testing.workbench import Workbench, files
+from forget.testing.workbench import Workbench, content
 
 __all__ = ["MethodConformance"]
 
@@ -101,12 +101,12 @@ class MethodConformance:
         self, workbench: Workbench
     ) -> None:
         one, other = workbench.prepared("data-one"), workbench.prepared("data-other")
-        before = files(one.data)
-        assert files(other.data) == before
+        before = content(one.data)
+        assert content(other.data) == before
         times = {path: path.stat().st_mtime_ns for path in one.data.iterdir()}
         workbench.prepared("data-one")
         assert {path: path.stat().st_mtime_ns for path in one.data.iterdir()} == times
-        assert files(one.data) == before
+        assert content(one.data) == before
 
     @pytest.mark.parametrize("dataset", [Graded(count=0), Twins()], ids=["empty", "equal-ids"])
     def test_prepare_refuses_what_is_no_data(self, workbench: Workbench, dataset: Graded) -> None:
@@ -170,7 +170,7 @@ class MethodConformance:
     @full_and_lora
     def test_what_it_began_with_is_left_alone(self, workbench: Workbench, lora_rank: int) -> None:
         task = workbench.calm(lora_rank).task
-        assert files(workbench.model) == workbench.pristine
+        assert content(workbench.model) == workbench.pristine
         assert verify(task.data) is not None  # by the digests of when it was sealed
 
     @full_and_lora
@@ -184,16 +184,16 @@ class MethodConformance:
             workbench.stop(task, after=step)
         training = workbench.train(task)
         assert training.steps == calm.steps
-        assert files(task.output) == files(calm.task.output)
+        assert content(task.output) == content(calm.task.output)
 
     @full_and_lora
     def test_a_second_call_announces_and_does_nothing(
         self, workbench: Workbench, lora_rank: int
     ) -> None:
         calm = workbench.calm(lora_rank)
-        before = files(calm.task.output)
+        before = content(calm.task.output)
         assert workbench.train(calm.task).announced == calm.announced
-        assert files(calm.task.output) == before
+        assert content(calm.task.output) == before
 
     def test_another_seed_is_another_training(self, workbench: Workbench) -> None:
         calm = workbench.calm(0)
@@ -203,12 +203,12 @@ class MethodConformance:
 
     def test_another_training_is_refused_in_its_folder(self, workbench: Workbench) -> None:
         calm = workbench.calm(0)
-        before = files(calm.task.output)
+        before = content(calm.task.output)
         changed = attrs.evolve(calm.task.settings, lr=5e-3)
         with pytest.raises(FrozenRunError) as failure:
             workbench.train(attrs.evolve(calm.task, settings=changed))
         assert str(calm.task.output) in str(failure.value)
-        assert files(calm.task.output) == before
+        assert content(calm.task.output) == before
 
     def test_without_whole_data_it_does_not_train(self, workbench: Workbench) -> None:
         task = workbench.prepared("data-cut")

@@ -15,7 +15,7 @@ from forget.store.manifest import verify
 from forget.testing.sums import Graded, NoData, SolutionTeacher
 from forget.testing.tiny import make_model
 
-__all__ = ["SMALL", "Stopped", "Training", "Workbench", "files"]
+__all__ = ["SMALL", "Stopped", "Training", "Workbench", "content"]
 
 SMALL: Mapping[str, Any] = {
     "lr": 1e-2,
@@ -90,7 +90,7 @@ class Workbench:
     def __attrs_post_init__(self) -> None:
         """Make the base model."""
         self.model = make_model(self.folder / "model")
-        self.pristine = files(self.model)
+        self.pristine = content(self.model)
 
     def settings(self, **changes: Any) -> Any:
         """Return small settings of the method."""
@@ -160,7 +160,7 @@ class Workbench:
         return self._calm[lora_rank]
 
 
-def files(folder: Path) -> dict[str, bytes]:
+def content(folder: Path) -> dict[str, bytes]:
     """Return every byte below a folder, by path."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
