@@ -137,6 +137,7 @@ def test_the_loss_of_a_step_is_that_of_the_closed_form(task: Make) -> None:
     assert point["tokens"] == tokens
 
 
+@pytest.mark.slow
 def test_equal_weights_and_no_mask_are_the_loss_without_them(task: Make) -> None:
     plain = task("plain", max_steps=4, log_every=1)
     even = task("even", max_steps=4, log_every=1, flow=True, flow_temperature=math.inf)
@@ -264,9 +265,8 @@ def test_the_base_is_asked_once_and_again_for_what_was_changed(
     assert asked == [21, 22, 22, 5]
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, pytest.param({"lora_rank": 2}, marks=pytest.mark.slow)], ids=["full", "lora"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", [{}, {"lora_rank": 2}], ids=["full", "lora"])
 def test_an_interruption_leaves_no_trace(task: Make, changes: dict[str, Any]) -> None:
     settings = {"flow": True, "stm_perplexity": ABOUT_HALF, "max_steps": 7, **changes}
     calm, shaken = task("calm", **settings), task("shaken", **settings)
@@ -277,6 +277,7 @@ def test_an_interruption_leaves_no_trace(task: Make, changes: dict[str, Any]) ->
     assert content(shaken.output) == content(calm.output)
 
 
+@pytest.mark.slow
 def test_adapters_start_with_the_scores_of_the_base(task: Make) -> None:
     whole = task("whole", flow=True, **ONE_STEP)
     lora = task("lora", flow=True, lora_rank=4, **ONE_STEP)
