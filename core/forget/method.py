@@ -104,8 +104,8 @@ class TrainingSettings:
 class SupervisedSettings(TrainingSettings):
     """Settings of methods that train by `forget.training.train_supervised`.
 
-    That a method takes replay is said by its settings alone: any other refuses ``replay`` as it
-    refuses every setting that it does not have.
+    That a method takes replay, weights and masks is said by its settings alone: any other refuses
+    ``replay`` as it refuses every setting that it does not have.
     """
 
     replay: float = setting(
@@ -113,6 +113,15 @@ class SupervisedSettings(TrainingSettings):
     )
     replay_from: str = setting(
         "", "where they come from: a dataset, or a parquet or JSONL file of conversations"
+    )
+    flow: bool = setting(
+        False, "weight each example by exp(-loss / temperature), its loss under the base model"
+    )
+    flow_temperature: float | None = setting(
+        None, "temperature of flow [nats per token]; by default the median loss", minimum=0.001
+    )
+    stm_perplexity: float | None = setting(
+        None, "leave tokens of a higher perplexity under the base model out of the loss", minimum=1
     )
 
     def __attrs_post_init__(self) -> None:
@@ -127,6 +136,11 @@ class SupervisedSettings(TrainingSettings):
                 f"replay={self.replay} and replay_from={self.replay_from!r} mean nothing without "
                 "each other: set the share of each batch, replay=0.1 for instance, and a dataset "
                 "or file that it comes from."
+            )
+        if self.flow_temperature is not None and not self.flow:
+            raise SettingsError(
+                f"flow_temperature={self.flow_temperature} means nothing without flow=true. Add "
+                "it, or leave the temperature out."
             )
         replayed = self.replayed
         if self.replay and not 0 < replayed < self.batch_size:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ import attrs
 import pytest
 from click.testing import CliRunner
 
-from docs.documents import DOCS, document, inline_code, tables
+from docs.documents import DOCS, ROOT, document, inline_code, tables
 from fake_distributions import Site
 from forget import hooks
 from forget.benchmark import Benchmark
@@ -26,6 +28,7 @@ from forget.dataset import Dataset
 from forget.method import Method, PrepareTask, TrainTask
 from forget.plugins import Kind, load_plugins
 from forget.teacher import Teacher, TeacherPrompt
+from forget.testing import MethodConformance, NoData
 
 GUIDE = document("docs/writing-a-plugin.md")
 EXAMPLE = DOCS / "examples" / "forget-short-answers"
@@ -135,11 +138,6 @@ def test_its_run_can_be_planned(tmp_path: Path) -> None:
     assert run["settings"]["method_settings"]["prefix"] == "It is"
 
 
-class NoData:
-    def rows(self, source: Any, split: str) -> Any:
-        raise AssertionError("generated data needs no rows")
-
-
 @pytest.mark.usefixtures("installed")
 def test_its_dataset_grades_its_own_solutions(tmp_path: Path) -> None:
     dataset = record("datasets", tmp_path)
@@ -173,6 +171,23 @@ def test_its_method_prepares_and_trains(tmp_path: Path, monkeypatch: pytest.Monk
     task = TrainTask(**common, data=tmp_path, output=tmp_path)
     method.train(task)
     assert trained == [task]
+
+
+@pytest.mark.slow
+def test_its_tests_pass() -> None:
+    """As its author runs them; settings of our own pytest hold, so that warnings are errors."""
+    command = [sys.executable, "-B", "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider"]
+    folder = EXAMPLE / "tests"
+    done = subprocess.run(
+        [*command, "-c", str(ROOT / "pyproject.toml"), str(folder)],
+        env={**os.environ, "PYTHONPATH": str(EXAMPLE)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    collected = [name for name in dir(MethodConformance) if name.startswith("test_")]
+    assert int(re.findall(r"(\d+) passed", done.stdout)[0]) >= len(collected)
 
 
 @pytest.mark.usefixtures("installed")

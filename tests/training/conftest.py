@@ -11,6 +11,7 @@ import pytest
 from forget.completion import Completion, Message
 from forget.dataset import DataAccess, Example, Verdict
 from forget.method import PrepareTask, TrainingSettings, TrainTask
+from forget.testing import NoData
 from forget.training import Conversation, write_examples
 from tiny_models import make_tokenizer
 
@@ -40,11 +41,6 @@ class Sums:
 
     def verify(self, example: Example, completion: Completion) -> Verdict:
         raise NotImplementedError
-
-
-class NoData:
-    def rows(self, source: Any, split: str) -> Any:
-        raise AssertionError("this dataset reads no rows")
 
 
 def small(**changes: Any) -> TrainingSettings:
@@ -110,3 +106,64 @@ def train_task(
         )
 
     return make
+
+
+@pytest.fixture
+def gradients(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The gradients of the last optimiser step taken by any trainer, before they are clipped."""
+    from forget.training.loop import ResumableLoop
+
+    found: dict[str, Any] = {}
+    plain = ResumableLoop.training_step
+
+    def recording(self: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        loss = plain(self, model, *args, **kwargs)
+        for name, parameter in model.named_parameters():  # summed over the micro-batches so far
+            if parameter.grad is not None:
+                found[name] = parameter.grad.clone()
+        return loss
+
+    monkeypatch.setattr(ResumableLoop, "training_step", recording)
+    return found
+
+
+def one_step(task: TrainTask, rows: int) -> Any:
+    """Return a phase of one step that takes all of some rows, in whatever order."""
+    from forget.training.checkpoints import CheckpointStore
+    from forget.training.phase import Phase
+    from forget.training.plan import make_schedule
+
+    schedule = make_schedule(task.settings, rows)
+    assert (schedule.steps, schedule.batch_size) == (1, rows)
+    store = CheckpointStore(output=task.output, training="t", last_step=1)
+    return Phase(task=task, store=store, schedule=schedule, lr=task.settings.lr)
+
+
+def base_of(task: TrainTask) -> Any:
+    """Return a task's base model, for autograd by hand."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(task.model, dtype=torch.float32)
+
+
+def token_log_probs(model: Any, row: Any) -> Any:
+    """Return log p of a row's tokens in the loss, one sequence at a time, without padding."""
+    import torch
+
+    ids_T, labels_T = torch.tensor(row.input_ids), torch.tensor(row.labels)[1:]
+    log_probs_TV = model(ids_T[None]).logits[0, :-1].float().log_softmax(-1)
+    picked_T = log_probs_TV.gather(1, ids_T[1:, None])[:, 0]
+    return picked_T[labels_T != -100]
+
+
+def assert_gradients(found: dict[str, Any], model: Any) -> None:
+    """Compare the trainer's gradients with a model's, parameter by parameter."""
+    import torch
+
+    expected = {name: parameter.grad for name, parameter in model.named_parameters()}
+    assert found.keys() == expected.keys()
+    largest = max(gradient.abs().max().item() for gradient in expected.values())
+    assert largest > 0
+    for name, gradient in expected.items():  # float32: sums of other order and padding
+        torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-5 * largest)

@@ -11,10 +11,11 @@ import pytest
 
 from forget.errors import SettingsError
 from forget.method import SupervisedSettings, TrainingSettings, TrainTask
+from forget.testing.workbench import content
 from forget.training import TrajectorySettings, train_supervised
 from forget.training.base_pull import BasePull, pull, weights_of
 from forget.training.rollouts.settings import RolloutSettings
-from training.test_resume import CHANGES, content, interrupted
+from training.test_resume import CHANGES, interrupted
 from training.test_supervised import weights
 
 Make = Callable[..., TrainTask]

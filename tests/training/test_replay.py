@@ -14,11 +14,12 @@ import pytest
 from forget.errors import DataError, SettingsError
 from forget.method import SupervisedSettings, TrainingSettings, TrainTask
 from forget.store.manifest import read_manifest
+from forget.testing.workbench import content
 from forget.training import read_examples, train_supervised
 from forget.training.plan import data_order, make_schedule
 from forget.training.replay import ReplaySource, is_file, read_conversations, write_replay
 from training.conftest import NoData, Sums
-from training.test_resume import content, interrupted
+from training.test_resume import interrupted
 
 Make = Callable[..., TrainTask]
 

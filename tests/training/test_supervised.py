@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from forget.errors import DataError, FrozenRunError, WorkError
+from forget.errors import WorkError
 from forget.method import TrainTask
 from forget.store.manifest import read_manifest, verify
 from forget.training import read_examples, train_supervised
@@ -182,19 +182,6 @@ def test_loss_that_is_no_number_makes_no_checkpoint(train_task: Make) -> None:
     with pytest.raises(WorkError, match="Lower lr"):
         train_supervised(task)
     assert not (task.output / "checkpoints").exists()
-
-
-def test_another_training_in_the_folder_is_refused(train_task: Make) -> None:
-    train_supervised(train_task(max_steps=3))
-    with pytest.raises(FrozenRunError, match="other settings"):
-        train_supervised(train_task(max_steps=3, lr=5e-3))
-
-
-def test_without_data_is_refused(train_task: Make) -> None:
-    task = train_task()
-    (task.data / "manifest.json").unlink()
-    with pytest.raises(DataError, match="prepare it first"):
-        train_supervised(task)
 
 
 def test_progress_counts_every_step_once(train_task: Make) -> None:

@@ -59,6 +59,11 @@ class RunFolder:
         return self.path / "replay"
 
     @property
+    def base_scores(self) -> Path:
+        """The base model's log-probabilities of the training data."""
+        return self.path / "base-scores"
+
+    @property
     def checkpoints(self) -> Path:
         """The folder of checkpoint folders."""
         return self.path / "checkpoints"

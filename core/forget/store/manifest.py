@@ -24,7 +24,8 @@ class Manifest:
     """What a complete folder holds.
 
     Attributes:
-        kind: ``data``, ``checkpoint``, ``training-state``, ``evaluation`` or ``model``.
+        kind: ``data``, ``base-scores``, ``checkpoint``, ``training-state``, ``evaluation`` or
+            ``model``.
         details: Counts and provenance, by kind.
         files: Path below the folder to size [bytes] and SHA-256.
     """

@@ -52,7 +52,8 @@ def train_supervised(task: TrainTask) -> None:
     """Fine-tune on the prepared conversations; called again after a crash, continue exactly.
 
     The loss is the mean negative log-likelihood of the completion tokens of the whole batch,
-    however it is cut into micro-batches: ``sum(m_t * -log p(y_t)) / sum(m_t)``.
+    however it is cut into micro-batches: ``sum(m_t * -log p(y_t)) / sum(m_t)``. If the settings ask
+    for it, `token_weights` weights the examples and masks tokens.
 
     Written below ``task.output``: ``checkpoints/step-*``, ``metrics.jsonl`` (one line per point of
     the curve; ``tokens`` counts completion tokens), and ``training-state/`` while it is not done.
@@ -64,14 +65,16 @@ def train_supervised(task: TrainTask) -> None:
         ModelError: The base model cannot be loaded.
         FrozenRunError: The folder holds checkpoints of another training.
         StorageError: The disk is full.
-        WorkError: The loss is not a number any more, or the memory does not suffice.
+        WorkError: The loss is not a number any more, the memory does not suffice, or no token is
+            left in the loss.
     """
     manifest, replay = prepared(task.data), _replay(task)
     replay_rows = replay.details["rows"] if replay else 0
     digests = [part.details["digest"] for part in (manifest, replay) if part]
 
     def fit(phase: Phase, resumed: int, advance: Advance) -> None:
-        fit_rows(phase, _encode_all(task), resumed, advance)
+        rows, normalizer = _rows(phase)
+        fit_rows(phase, rows, resumed, advance, normalizer)
 
     schedule = make_schedule(task.settings, manifest.details["rows"], replay_rows)
     train_single(task, schedule, "+".join(digests), fit)
@@ -194,6 +197,24 @@ def _replay(task: TrainTask) -> Manifest | None:
     if manifest is None or manifest.kind != "data":
         raise DataError(f"{task.replay} holds no complete examples to replay: prepare them first.")
     return manifest
+
+
+def _rows(phase: Phase) -> tuple[list[Row], Normalizer | None]:
+    """Return the examples, and how their weights are counted if they have some.
+
+    Replayed ones keep weight and tokens: they are there to hold the model, not to be learned.
+    """
+    from forget.training.token_weights import weigh_rows, weighs
+
+    rows = _encode_all(phase.task)
+    if not weighs(phase.task.settings):
+        return rows, None
+    order = data_order(phase.schedule, phase.order_seed)
+    used = sorted({index for index in order if index < phase.schedule.rows})
+    weighed = weigh_rows(phase.task, [rows[index] for index in used], phase.store.training)
+    for index, row in zip(used, weighed, strict=True):
+        rows[index] = row
+    return rows, "unweighted"
 
 
 def _encode_all(task: TrainTask) -> list[Row]:

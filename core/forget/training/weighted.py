@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 __all__ = ["SCALE", "Normalizer", "NumbersCollator", "WeightedLoss", "batch_scales"]
 
-Normalizer = Literal["tokens", "sequences"]
+Normalizer = Literal["tokens", "sequences", "unweighted"]
 
 SCALE = "scale"
 """The column of what `batch_scales` returns."""
@@ -18,8 +18,10 @@ def batch_scales(
 ) -> list[float]:
     """Return what each example's summed negative log-likelihood is multiplied by.
 
-    The loss of a batch is ``sum_i w_i sum_t nll_it / sum_i w_i |y_i|`` (``tokens``) or
-    ``sum_i w_i sum_t nll_it / sum_i w_i`` (``sequences``), however it is cut into micro-batches.
+    The loss of a batch is ``sum_i w_i sum_t nll_it`` divided by ``sum_i w_i |y_i|`` (``tokens``),
+    ``sum_i w_i`` (``sequences``) or ``sum_i |y_i|`` (``unweighted``), however it is cut into
+    micro-batches. The first two make every batch count alike; by the third a batch of small weights
+    moves the model less, as in a sum over the whole data.
 
     Args:
         weights: The weight of every example in the order of training.
@@ -30,10 +32,15 @@ def batch_scales(
     scales: list[float] = []
     for start in range(0, len(weights), batch_size):
         some = slice(start, start + batch_size)
-        counted = tokens[some] if normalizer == "tokens" else [1] * len(weights[some])
-        total = sum(w * n for w, n in zip(weights[some], counted, strict=True))
+        total = _total(weights[some], tokens[some], normalizer)
         scales += [w / total if total else 0.0 for w in weights[some]]
     return scales
+
+
+def _total(weights: Sequence[float], tokens: Sequence[int], normalizer: Normalizer) -> float:
+    if normalizer == "tokens":
+        return sum(w * n for w, n in zip(weights, tokens, strict=True))
+    return sum(weights) if normalizer == "sequences" else sum(tokens)
 
 
 class NumbersCollator:

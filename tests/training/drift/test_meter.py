@@ -13,13 +13,13 @@ import pytest
 import torch
 
 from forget.store.manifest import read_manifest
+from forget.testing.workbench import content
 from forget.training import train_supervised
 from forget.training.drift.guard import undisturbed
 from forget.training.drift.meter import Meter, completion_kl
 from forget.training.drift.readout import _batches
 from inference.families import make_family
 from training.drift.conftest import Make, by_full_softmaxes, disturbed, loaded, probed
-from training.test_resume import content
 
 HEADS: dict[str, dict[str, Any]] = {
     "llama": {"tie_word_embeddings": False},

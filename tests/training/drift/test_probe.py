@@ -12,11 +12,11 @@ from forget.inference.loading import load_tokenizer
 from forget.method import TrainingSettings
 from forget.settings import training_identity
 from forget.store.manifest import read_manifest
+from forget.testing.workbench import content
 from forget.training import Conversation, train_supervised, write_examples
 from forget.training.drift.probe import choose_prompts, obtain_probe
 from forget.training.plan import training_digest
 from training.drift.conftest import Make, loaded, probed
-from training.test_resume import content
 
 
 def chosen(task: Any, count: int) -> list[str]:

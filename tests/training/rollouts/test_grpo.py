@@ -16,6 +16,7 @@ from forget.inference.chat import render_prompt
 from forget.inference.generation import stop_ids_of
 from forget.inference.machine import Machine
 from forget.method import TrainTask
+from forget.testing.workbench import content
 from forget.training import read_examples
 from forget.training.masking import encode
 from forget_methods.grpo import Grpo, GrpoSettings
@@ -24,7 +25,6 @@ from forget_methods.grpo.grading import Grader
 from forget_methods.grpo.watch import Watch, unmoved_share
 from tiny_models import make_model
 from training.rollouts.conftest import Make
-from training.test_resume import content
 from training.trajectories.conftest import Graded
 
 GRPO: dict[str, Any] = {

@@ -8,51 +8,11 @@ from typing import Any
 
 import pytest
 
-from forget.completion import Completion, Message, Sampling
-from forget.dataset import DataAccess, Example, Verdict
+from forget.completion import Completion, Sampling
 from forget.method import PrepareTask
 from forget.teacher import TeacherOutput, TeacherPrompt
+from forget.testing import Graded, NoData
 from forget.training import TrajectorySettings
-
-
-class Graded:
-    """Twelve sums of two difficulties; the last word of a completion is its answer."""
-
-    name = "graded"
-    title = "Graded sums"
-    summary = "a + b"
-    max_new_tokens = 16
-
-    def __init__(self, count: int = 12, unanswered: Sequence[int] = ()) -> None:
-        self._count = count
-        self._unanswered = unanswered
-
-    def load(self, split: str, data: DataAccess) -> Sequence[Example]:
-        return [
-            Example(
-                id=f"train-{n}",
-                question=f"What is {n} + {n}?",
-                solution=f"{n} plus {n} is {2 * n}",
-                answer="" if n in self._unanswered else str(2 * n),
-                level=f"{1 + n % 2} steps",
-            )
-            for n in range(self._count)
-        ]
-
-    def prompt(self, example: Example) -> list[Message]:
-        return [
-            {"role": "system", "content": "Add."},
-            {"role": "user", "content": example.question},
-        ]
-
-    def verify(self, example: Example, completion: Completion) -> Verdict:
-        said = completion.text.rsplit(maxsplit=1)[-1:] or [None]
-        return Verdict(
-            correct=bool(example.answer) and said[0] == example.answer,
-            extracted=said[0],
-            reason="compared as text",
-            truncated=not completion.finished,
-        )
 
 
 def number(prompt: TeacherPrompt) -> int:
@@ -105,11 +65,6 @@ class Scripted:
 
 def settings(**changes: Any) -> TrajectorySettings:
     return TrajectorySettings(**{"samples": 2, "max_length": 128, **changes})
-
-
-class NoData:
-    def rows(self, source: Any, split: str) -> Any:
-        raise AssertionError("this dataset reads no rows")
 
 
 @pytest.fixture
