@@ -64,7 +64,7 @@ class Grader:
         log_metric: Callable[[str, float], None],
         **_: Any,
     ) -> list[float]:
-        """Return the reward of each completion; completions of one question follow one another.
+        """Return the reward of each completion.
 
         Args:
             completion_ids: The tokens that were drawn, the ending one included.
@@ -74,14 +74,16 @@ class Grader:
         Raises:
             WorkError: The reward failed, or is no finite number.
         """
+        asked = [self._questions[place] for place in question]
+        grades = [self._grade(*pair) for pair in zip(asked, completion_ids, strict=True)]
         groups: dict[int, list[Grades]] = {}
-        for place, tokens in zip(question, completion_ids, strict=True):
-            groups.setdefault(place, []).append(self._grade(self._questions[place], tokens))
+        for place, grade in zip(question, grades, strict=True):
+            groups.setdefault(place, []).append(grade)
         found = shares(list(groups.values()))
         for name, value in found.items():
             log_metric(name, value)
         self._tell(found)
-        return [grades.reward for group in groups.values() for grades in group]
+        return [grade.reward for grade in grades]
 
     def _grade(self, question: Conversation, tokens: Sequence[int]) -> Grades:
         assert question.example is not None  # only such questions are prepared

@@ -11,7 +11,7 @@ from typing import Any
 
 from forget.inference.vllm_process import ENVIRONMENT
 
-__all__ = ["OurPrompts", "make_trainer"]
+__all__ = ["OurPrompts", "grpo_trainer", "make_trainer"]
 
 
 class OurPrompts:
@@ -57,7 +57,7 @@ def make_trainer(
 
     # The trainer loads its reference from here; after a restart a checkpoint's folder is named.
     model.config._name_or_path = str(base.absolute())
-    trainer = resumable(_grpo_trainer(), OurPrompts)(
+    trainer = resumable(grpo_trainer(), OurPrompts)(
         model=model,
         reward_funcs=[rewards],
         args=arguments,
@@ -68,7 +68,7 @@ def make_trainer(
     return trainer
 
 
-def _grpo_trainer() -> Any:
+def grpo_trainer() -> Any:
     """Return `trl.GRPOTrainer`, whose module imports vLLM wherever that is installed."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)

@@ -25,7 +25,7 @@ from forget_methods.grpo.grading import Grader
 from forget_methods.grpo.watch import Watch, unmoved_share
 from tiny_models import make_model
 from training.rollouts.conftest import Make
-from training.trajectories.conftest import Graded
+from training.trajectories.conftest import Graded, NoData
 
 GRPO: dict[str, Any] = {
     "batch_size": 8, "num_generations": 4, "reward": "training.rollouts.conftest:by_length",
@@ -129,16 +129,16 @@ def test_prompts_and_masks_by_decoding(
     prepared: Make, monkeypatch: pytest.MonkeyPatch, ending_model: Path, tokenizer: Any
 ) -> None:
     """Prompts are evaluation's, a completion ends where it ends there, the rest is masked."""
-    from trl import GRPOTrainer
+    from forget_methods.grpo.trainer import grpo_trainer
 
     batches: list[dict[str, Any]] = []
-    plain = GRPOTrainer._compute_loss
+    plain = grpo_trainer()._compute_loss
 
     def remember(trainer: Any, model: Any, inputs: dict[str, Any]) -> Any:
         batches.append(inputs)
         return plain(trainer, model, inputs)
 
-    monkeypatch.setattr(GRPOTrainer, "_compute_loss", remember)
+    monkeypatch.setattr(grpo_trainer(), "_compute_loss", remember)
     task = prepared(Grpo(), model=ending_model, **{**GRPO, "max_steps": 3})
     Grpo().train(task)
     questions = read_examples(task.data)
@@ -169,17 +169,17 @@ def test_prompts_and_masks_by_decoding(
 def test_truncated_completions_can_be_left_out(
     prepared: Make, monkeypatch: pytest.MonkeyPatch, ending_model: Path
 ) -> None:
-    from trl import GRPOTrainer
+    from forget_methods.grpo.trainer import grpo_trainer
 
     counts: list[tuple[int, int]] = []
-    plain = GRPOTrainer._compute_loss
+    plain = grpo_trainer()._compute_loss
 
     def remember(trainer: Any, model: Any, inputs: dict[str, Any]) -> Any:
         used = inputs["completion_mask"].sum(1)
         counts.append((int((used == 0).sum()), int((used == 12).sum())))
         return plain(trainer, model, inputs)
 
-    monkeypatch.setattr(GRPOTrainer, "_compute_loss", remember)
+    monkeypatch.setattr(grpo_trainer(), "_compute_loss", remember)
     task = prepared(
         Grpo(), model=ending_model, mask_truncated_completions=True, **{**GRPO, "max_steps": 1}
     )
@@ -218,13 +218,13 @@ def test_every_loss_takes_its_steps(prepared: Make, loss_type: str) -> None:
 # --- grading
 
 
-def grader(dataset: Any, tokenizer: Any, reward: Any, told: list[Any] | None = None) -> Grader:
+def grader(tokenizer: Any, reward: Any) -> Grader:
     from forget.training import Conversation
 
-    example = dataset.load("train", None)[1]
+    example = Graded().load("train", NoData())[1]
     return Grader(
-        dataset, reward, [Conversation("a", [], "", example=example)], tokenizer=tokenizer,
-        ends={tokenizer.eos_token_id}, tell=lambda shares: told.append(shares) if told else None,
+        Graded(), reward, [Conversation("a", [], "", example=example)], tokenizer=tokenizer,
+        ends={tokenizer.eos_token_id}, tell=lambda shares: None,
     )  # fmt: skip
 
 
@@ -235,7 +235,7 @@ def test_completions_are_graded_as_text(tokenizer: Any) -> None:
     end = tokenizer.eos_token_id
     right = tokenizer("1 plus 1 is 2")["input_ids"]
     logged: dict[str, float] = {}
-    rewards = grader(Graded(), tokenizer, verified).rewards(
+    rewards = grader(tokenizer, verified).rewards(
         completion_ids=[[*right, end], right, [end], [*right, *right[:1], end]],
         question=[0] * 4,
         log_metric=logged.__setitem__,
@@ -249,7 +249,7 @@ def test_completions_are_graded_as_text(tokenizer: Any) -> None:
 def test_identical_completions_teach_nothing(tokenizer: Any) -> None:
     logged: dict[str, float] = {}
     right = [*tokenizer("it is 2")["input_ids"], tokenizer.eos_token_id]
-    grader(Graded(), tokenizer, lambda *_: 1.0).rewards(
+    grader(tokenizer, lambda *_: 1.0).rewards(
         completion_ids=[right] * 4, question=[0] * 4, log_metric=logged.__setitem__
     )
     assert (logged["no_signal_share"], logged["all_right_share"]) == (1, 1)
