@@ -91,6 +91,8 @@ def test_from_start_to_report(calm: tuple[Path, dict[str, Any]]) -> None:
             assert b["delta"] == pytest.approx(b["score"] - b["base_score"])
         assert checkpoint["task_accuracy"]["items"] == 4
         assert checkpoint["missing"] == []
+        assert checkpoint["drift"]["prompts"] == 2
+        assert checkpoint["drift"]["kl_to_base"] > 0
     curve = next(out.rglob("metrics.jsonl")).read_text().splitlines()
     assert [json.loads(line)["step"] for line in curve] == [1, 2, 3, 4, 5, 6]
     losses = [json.loads(line)["loss"] for line in curve]

@@ -122,6 +122,17 @@ def test_a_small_deviation_of_the_models_own_logits_is_noticed(
     assert probed(task).head is None
 
 
+@pytest.mark.slow
+def test_a_real_model_in_bfloat16(train_task: Make, smollm2: Path) -> None:
+    """Its logits are made again within rounding, and the base is at no distance."""
+    task = attrs.evolve(train_task(drift_prompts=2, dtype="bfloat16"), model=smollm2)
+    measuring = meter(task, loaded(task))
+    assert measuring.probe.head is not None
+    found = measuring.measure(0)
+    assert (found["kl_to_base"], found["reverse_kl_to_base"]) == (0.0, 0.0)
+    assert (found["unchanged_weights"], found["relative_change"]) == (1.0, 0.0)
+
+
 @pytest.mark.parametrize("lora_rank", [0, 2])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_base_itself_is_at_no_distance(train_task: Make, lora_rank: int, dtype: str) -> None:
