@@ -46,6 +46,7 @@ def setting(
     maximum: float | None = None,
     technical: bool = False,
     after_training: bool = False,
+    changeable: bool = False,
 ) -> Any:
     """Declare one field of a settings class.
 
@@ -57,6 +58,8 @@ def setting(
         technical: It decides how fast and where something is done, not what comes out: two
             teachers that differ in it alone write the same data.
         after_training: It is about what is done with a finished training, and may be changed then.
+        changeable: It is about the machine that a command runs on, and may be another when a
+            training is continued.
     """
     metadata = {
         "help": help,
@@ -64,6 +67,7 @@ def setting(
         "maximum": maximum,
         "technical": technical,
         "after_training": after_training,
+        "changeable": changeable,
     }
     return attrs.field(default=default, metadata=metadata)
 
@@ -99,11 +103,11 @@ def identity(settings: Any) -> dict[str, Any]:
 
 
 def training_identity(settings: Any) -> dict[str, Any]:
-    """Return those settings that decide what is trained: all but those for afterwards."""
+    """Return those settings that decide what is trained: all but what may be changed later."""
     return {
         field.name: getattr(settings, field.name)
         for field in attrs.fields(type(settings))
-        if not field.metadata.get("after_training")
+        if not (field.metadata.get("after_training") or field.metadata.get("changeable"))
     }
 
 

@@ -15,6 +15,7 @@ import attrs
 from forget.errors import WorkError
 from forget.inference.loading import load_tokenizer
 from forget.method import TrainingSettings, TrainTask
+from forget.training import together
 from forget.training.checkpoints import CheckpointStore
 from forget.training.plan import Schedule
 
@@ -142,13 +143,13 @@ def trainer_arguments(phase: Phase, config: Any, *, autocast: bool = False, **fu
     import torch
 
     settings: TrainingSettings = phase.task.settings
-    cuda = torch.cuda.is_available()
+    cuda, processes = torch.cuda.is_available(), together.count()
     arguments = config(
         output_dir=str(phase.task.output),  # nothing is written there by the trainer itself
         seed=phase.task.seed,
         max_steps=phase.schedule.steps,
         per_device_train_batch_size=phase.schedule.micro_batch_size,
-        gradient_accumulation_steps=phase.schedule.accumulation,
+        gradient_accumulation_steps=phase.schedule.accumulation(processes),
         learning_rate=phase.lr,
         lr_scheduler_type=settings.lr_schedule,
         warmup_steps=phase.schedule.warmup_steps,
@@ -158,7 +159,9 @@ def trainer_arguments(phase: Phase, config: Any, *, autocast: bool = False, **fu
         gradient_checkpointing=settings.gradient_checkpointing,
         bf16=autocast,  # the weights themselves have the dtype of the settings
         fp16=False,
-        use_cpu=not (cuda or torch.backends.mps.is_available()),
+        use_cpu=not (cuda or (torch.backends.mps.is_available() and processes == 1)),
+        ddp_find_unused_parameters=False,
+        ddp_broadcast_buffers=False,  # they are constants of the model
         dataloader_pin_memory=cuda,
         # When there is a point of the curve and a checkpoint is for the `Session` to say.
         save_strategy="no",

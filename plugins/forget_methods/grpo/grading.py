@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from forget.dataset import Dataset
 from forget.inference.generation import read_completion
+from forget.training import together
 from forget.training.examples import Conversation
 from forget.training.rollouts.rewards import Reward
 
@@ -74,14 +76,19 @@ class Grader:
         Raises:
             WorkError: The reward failed, or is no finite number.
         """
+        graded = [
+            (place, self._grade(self._questions[place], tokens))
+            for place, tokens in zip(question, completion_ids, strict=True)
+        ]
         groups: dict[int, list[Grades]] = {}
-        for place, tokens in zip(question, completion_ids, strict=True):
-            groups.setdefault(place, []).append(self._grade(self._questions[place], tokens))
+        # Processes share a step's completions, and a group may be at two of them.
+        for place, grades in chain.from_iterable(together.gather(graded)):
+            groups.setdefault(place, []).append(grades)
         found = shares(list(groups.values()))
         for name, value in found.items():
             log_metric(name, value)
         self._tell(found)
-        return [grades.reward for group in groups.values() for grades in group]
+        return [grades.reward for _, grades in graded]
 
     def _grade(self, question: Conversation, tokens: Sequence[int]) -> Grades:
         assert question.example is not None  # only such questions are prepared
