@@ -80,7 +80,7 @@ class TrainingSettings:
         "shares of the last checkpoint in models between base and checkpoint, evaluated too",
         minimum=0,
         maximum=1,
-        after_training=True,
+        changeable=True,
     )
 
     def __attrs_post_init__(self) -> None:

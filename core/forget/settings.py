@@ -45,7 +45,6 @@ def setting(
     minimum: float | None = None,
     maximum: float | None = None,
     technical: bool = False,
-    after_training: bool = False,
     changeable: bool = False,
 ) -> Any:
     """Declare one field of a settings class.
@@ -57,16 +56,14 @@ def setting(
         maximum: The largest valid number, inclusive.
         technical: It decides how fast and where something is done, not what comes out: two
             teachers that differ in it alone write the same data.
-        after_training: It is about what is done with a finished training, and may be changed then.
-        changeable: It is about the machine that a command runs on, and may be another when a
-            training is continued.
+        changeable: It does not decide what is trained, but on how many processors, or what is done
+            with it afterwards: it may be another when a run is continued.
     """
     metadata = {
         "help": help,
         "minimum": minimum,
         "maximum": maximum,
         "technical": technical,
-        "after_training": after_training,
         "changeable": changeable,
     }
     return attrs.field(default=default, metadata=metadata)
@@ -107,7 +104,7 @@ def training_identity(settings: Any) -> dict[str, Any]:
     return {
         field.name: getattr(settings, field.name)
         for field in attrs.fields(type(settings))
-        if not (field.metadata.get("after_training") or field.metadata.get("changeable"))
+        if not field.metadata.get("changeable")
     }
 
 

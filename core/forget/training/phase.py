@@ -161,7 +161,6 @@ def trainer_arguments(phase: Phase, config: Any, *, autocast: bool = False, **fu
         fp16=False,
         use_cpu=not (cuda or (torch.backends.mps.is_available() and processes == 1)),
         ddp_find_unused_parameters=False,
-        ddp_broadcast_buffers=False,  # they are constants of the model
         dataloader_pin_memory=cuda,
         # When there is a point of the curve and a checkpoint is for the `Session` to say.
         save_strategy="no",

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -28,6 +28,10 @@ from forget.progress import Advance
 
 __all__ = ["check_processes", "train"]
 
+_Message = tuple[Any, ...]
+"""What a process says: the kind of message, and what belongs to it."""
+
+_PROGRAM = ("-m", "forget.training.worker")
 _ADDRESS = "127.0.0.1"
 
 _GRACE_S = 1.0
@@ -66,7 +70,8 @@ def train(method: Method, task: TrainTask) -> None:
     with _started(count) as workers:
         spec = _as_plain(method, task)
         for worker in workers:
-            worker.connection.send(spec)
+            with suppress(OSError):  # it has ended already, which is noticed next
+                worker.connection.send(spec)
         _follow(workers, task)
 
 
@@ -81,9 +86,10 @@ class _Worker(NamedTuple):
 @contextmanager
 def _started(count: int) -> Iterator[list[_Worker]]:
     """Start the processes; when the block ends, however it does, none of them is left."""
-    from torch.distributed import TCPStore
+    import torch.distributed
 
-    store = TCPStore(_ADDRESS, 0, is_master=True, wait_for_workers=False)
+    distributed: Any = torch.distributed  # it does not export the class to type checkers
+    store = distributed.TCPStore(_ADDRESS, 0, is_master=True, wait_for_workers=False)
     workers: list[_Worker] = []
     try:
         for rank in range(count):
@@ -101,7 +107,7 @@ def _started(count: int) -> Iterator[list[_Worker]]:
 def _start(name: str, variables: Mapping[str, str]) -> _Worker:
     ours, theirs = Pipe()
     process = subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-m", "forget.training.worker", str(theirs.fileno())],
+        [sys.executable, *_PROGRAM, str(theirs.fileno())],
         env={**os.environ, **variables},
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
@@ -113,7 +119,9 @@ def _start(name: str, variables: Mapping[str, str]) -> _Worker:
 
 def _environment(rank: int, count: int, port: int) -> dict[str, str]:
     """Return what `torchrun` would set for a process."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
     return {
         "MASTER_ADDR": _ADDRESS,
         "MASTER_PORT": str(port),
@@ -123,7 +131,7 @@ def _environment(rank: int, count: int, port: int) -> dict[str, str]:
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(count),
         "LOCAL_WORLD_SIZE": str(count),
-        "OMP_NUM_THREADS": str(max(1, (cores or 1) // count)),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(max(1, cores // count)),
     }
 
 
@@ -162,10 +170,10 @@ def _follow(workers: Sequence[_Worker], task: TrainTask) -> None:
                     del left[connection]
 
 
-def _received(worker: _Worker) -> tuple[Any, ...] | None:
+def _received(worker: _Worker) -> _Message | None:
     """Return what a process says; None if it has ended."""
     try:
-        message: tuple[Any, ...] = worker.connection.recv()
+        message: _Message = worker.connection.recv()
     except (EOFError, OSError):
         return None
     return message
@@ -195,34 +203,35 @@ class _Listener:
         self._open[number] = (bar, advance)
 
 
-def _cause(
-    workers: Sequence[_Worker], first: _Worker, message: tuple[Any, ...] | None
-) -> ForgetError:
-    """Return what made a training fail, known that a process did first as far as was heard.
+def _cause(workers: Sequence[_Worker], first: _Worker, message: _Message | None) -> ForgetError:
+    """Return what made a training fail, after a process failed first as far as was heard.
 
-    A process that raises an error on purpose knows more than one that was killed, and that one
-    more than those that only lost their partner.
+    One that raised an error on purpose knows more than one that was killed, and that one more than
+    those that only lost their partner.
     """
     time.sleep(_GRACE_S)
-    said = {first.name: message}
+    words = [message, *(_last_word(worker) for worker in workers if worker is not first)]
+    for word in words:
+        if word is not None and word[0] == "error":
+            return _rebuilt(*word[1:])
     for worker in workers:
-        while (
-            said.get(worker.name) is None and worker.connection.poll() and (m := _received(worker))
-        ):
-            if m[0] in ("error", "failed"):
-                said[worker.name] = m
-    for found in said.values():
-        if found is not None and found[0] == "error":
-            return _rebuilt(*found[1:])
-    for worker in workers:
-        status = worker.process.poll()
-        if status is not None and status < 0:
+        status = worker.process.poll() or 0
+        if status < 0:
             return WorkError(_killed(worker.name, -status))
-    reason = said[first.name][1] if said[first.name] else "it ended without a word"  # type: ignore[index]
+    reason = message[1] if message else f"it ended with status {first.process.returncode}"
     return WorkError(
         f"Training failed in {first.name}: {reason}. Its traceback is in the run's log. The "
         "checkpoints so far are kept: run the same command again to continue."
     )
+
+
+def _last_word(worker: _Worker) -> _Message | None:
+    """Return why a process failed, if it has said so."""
+    while worker.connection.poll():
+        message = _received(worker)
+        if message is None or message[0] in ("error", "failed"):
+            return message
+    return None
 
 
 def _rebuilt(name: str, text: str) -> ForgetError:
