@@ -239,5 +239,9 @@ class Method(Protocol):
         ...
 
     def train(self, task: TrainTask) -> None:
-        """Train, announcing each checkpoint; called again after a crash, it continues."""
+        """Train, announcing each checkpoint; called again after a crash, it continues.
+
+        Where the settings ask for several processes, each of them calls it with the same task; what
+        a method itself writes goes through `forget.training.together`.
+        """
         ...

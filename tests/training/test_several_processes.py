@@ -250,7 +250,7 @@ def test_errors_of_the_processes(prepared: Prepare) -> None:
     broken.mkdir()
     for file in task.model.iterdir():
         (broken / file.name).write_bytes(file.read_bytes()[:5000])
-    with pytest.raises(ModelError, match="cannot be loaded|incomplete|damaged"):
+    with pytest.raises(ModelError, match=r"cannot be loaded|incomplete|damaged"):
         processes.train(GtSft(), attrs.evolve(task, model=broken))
     assert not (task.output / "checkpoints").exists()
     assert workers() == []
