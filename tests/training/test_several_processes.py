@@ -95,7 +95,7 @@ def weights(task: TrainTask) -> dict[str, Any]:
     [
         (GtSft(), {}),
         (GtSft(), {"lora_rank": 2}),
-        (GtSft(), {"l2_to_base": 0.1}),
+        (GtSft(), {"l2_to_base": 0.1, "gradient_checkpointing": True}),
         (Spin(), {}),
         (Spin(), {"variant": "sdft", "teacher_rate": 0.1, **TOLD}),
         (Pi(), {**REWARD}),
@@ -124,7 +124,7 @@ def test_two_processes_learn_what_one_learns(
 # --- GRPO: what is drawn depends on the process
 
 
-GRPO: dict[str, Any] = {**REWARD, "batch_size": 4, "num_processes": 2, "temperature": 1.5}
+GRPO: dict[str, Any] = {**REWARD, "batch_size": 4, "num_processes": 2, "max_steps": 4}
 del GRPO["keep_truncated"]
 
 
@@ -137,13 +137,12 @@ def test_grpo_shares_groups_and_continues_exactly(prepared: Prepare) -> None:
     calm, shaken = (prepared(Grpo(), name, **GRPO) for name in ("calm", "shaken"))
     processes.train(Grpo(), calm)
     points = curve(calm)
-    assert [point["step"] for point in points] == [1, 2, 3, 4, 5, 6]
+    assert [point["step"] for point in points] == [1, 2, 3, 4]
     for point in points:
         assert (point["reward_std"] == 0) == (point["no_signal_share"] == 1)
         assert point["reward"] in (0, 0.125, 0.25, 0.375, 0.5)
         assert point["truncated_share"] in (0, 0.25, 0.5, 0.75, 1)
     assert any(point["reward_std"] for point in points)
-    # The advantages of a group add up to 0, and at the first step the ratios are 1.
     assert any(point["reward"] in (0.125, 0.375) for point in points)  # so halves differ
     assert any(point["grad_norm"] for point in points)
     interrupted(Grpo(), shaken, at=2)

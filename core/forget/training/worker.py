@@ -59,6 +59,7 @@ def _train(spec: Mapping[str, Any], connection: Connection[Any, Any]) -> None:
     plugins = load_plugins()
     method = plugins.all("methods")[spec["method"]].record
     PartialState(cpu=not spec["cuda"])  # joins the others
+    _know_processors()
     said = _Sent(connection) if together.is_main() else None
     task = TrainTask(
         dataset=plugins.all("datasets")[spec["dataset"]].record,
@@ -69,6 +70,17 @@ def _train(spec: Mapping[str, Any], connection: Connection[Any, Any]) -> None:
     )
     method.train(task)
     together.gather(None)  # one that ends closes the others' connections to it
+
+
+def _know_processors() -> None:
+    """Have torch load what a trainer, continuing on CPUs, puts on the device that it calls cpu:0."""
+    import torch
+
+    torch.serialization.register_package(
+        priority=100,  # after torch's own
+        tagger=lambda storage: None,
+        deserializer=lambda storage, place: storage if place.startswith("cpu:") else None,
+    )
 
 
 def _end_with_parent(connection: Connection[Any, Any]) -> None:
