@@ -73,7 +73,7 @@ def _train(spec: Mapping[str, Any], connection: Connection[Any, Any]) -> None:
 
 
 def _know_processors() -> None:
-    """Have torch load what a trainer, continuing on CPUs, puts on the device that it calls cpu:0."""
+    """Have torch load what a trainer, continuing on CPUs, puts on what it calls cpu:0."""
     import torch
 
     torch.serialization.register_package(
