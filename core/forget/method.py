@@ -55,6 +55,13 @@ class TrainingSettings:
     )
     batch_size: int = setting(16, "examples per optimiser step", minimum=1)
     micro_batch_size: int = setting(4, "examples per forward pass", minimum=1)
+    num_processes: int = setting(
+        1,
+        "processes that share each batch, one GPU each",
+        minimum=1,
+        technical=True,
+        frozen=False,
+    )
     max_length: int = setting(
         2048, "longest example [tokens]; longer ones are dropped, never cut", minimum=8
     )
@@ -97,6 +104,14 @@ class TrainingSettings:
         if len(set(self.wise_ft)) < len(self.wise_ft):
             raise SettingsError(
                 f"wise_ft has a number twice: {', '.join(map(str, self.wise_ft))}. Leave one out."
+            )
+        share, rest = divmod(self.batch_size, self.num_processes)
+        if rest or (self.num_processes > 1 and share % min(self.micro_batch_size, share)):
+            raise SettingsError(
+                f"batch_size={self.batch_size} cannot be shared among num_processes="
+                f"{self.num_processes} in whole micro-batches of {self.micro_batch_size}. Make it "
+                f"a multiple of {self.micro_batch_size * self.num_processes}, or change "
+                "micro_batch_size (results stay the same) or num_processes."
             )
 
 
@@ -244,5 +259,9 @@ class Method(Protocol):
         ...
 
     def train(self, task: TrainTask) -> None:
-        """Train, announcing each checkpoint; called again after a crash, it continues."""
+        """Train, announcing each checkpoint; called again after a crash, it continues.
+
+        Where the settings ask for several processes, each of them calls it with the same task; what
+        a method itself writes goes through `forget.training.together`.
+        """
         ...

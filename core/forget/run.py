@@ -27,6 +27,7 @@ from forget.store.layout import checkpoint_name
 from forget.store.lock import exclusive
 from forget.store.manifest import read_manifest, verify
 from forget.teaching import TeacherChoice
+from forget.training import processes
 from forget.training.interpolation import interpolate
 from forget.training.replay import write_replay
 
@@ -81,6 +82,7 @@ def preflight(run: Run, session: Session) -> None:
         FrozenRunError: The run directory holds a run with other settings.
         DataError: A data file, or the file of examples to replay, is corrupt or not there.
         RequestError: The teacher, which is still needed, cannot be used on this machine.
+        SettingsError: It has fewer GPUs than the training is to have processes.
     """
     check_ready(run)
     for exam in run.exams:
@@ -96,8 +98,10 @@ def check_ready(run: Run) -> None:
     Raises:
         FrozenRunError: The run directory holds a run with other settings.
         RequestError: The teacher, which is still needed, cannot be used on this machine.
+        SettingsError: It has fewer GPUs than the training is to have processes.
     """
     _check_frozen(run)
+    processes.check_processes(run.settings.num_processes)
     if run.teacher is not None and read_manifest(run.folder.data) is None:
         run.teacher.check()
 
@@ -174,8 +178,8 @@ def _training_dataset(run: Run) -> Dataset:
 
 
 def _train(run: Run, model: Path, progress: Progress) -> None:
-    method: Method = run.method.record
-    method.train(
+    processes.train(
+        run.method.record,
         TrainTask(
             dataset=run.dataset.record,
             model=model,
@@ -185,7 +189,7 @@ def _train(run: Run, model: Path, progress: Progress) -> None:
             seed=run.seed,
             replay=run.folder.replay if run.replay is not None else None,
             progress=progress,
-        )
+        ),
     )
 
 

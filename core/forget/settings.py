@@ -57,7 +57,8 @@ def setting(
         technical: It decides how fast and where something is done, not what comes out: two
             teachers that differ in it alone write the same data.
         frozen: It belongs to what a run is and cannot be changed later. One that is not decides
-            nothing of what is trained: only what is measured beside it, or done with it afterwards.
+            nothing of what is trained: only on how many processors, what is measured beside it, or
+            what is done with it afterwards.
     """
     metadata = {
         "help": help,

@@ -16,7 +16,7 @@ from forget.training.plan import data_order, make_schedule, training_digest
 )
 def test_steps_of_the_study(rows: int, steps: int) -> None:
     schedule = make_schedule(TrainingSettings(), rows)
-    assert (schedule.steps, schedule.accumulation) == (steps, 4)
+    assert (schedule.steps, schedule.accumulation()) == (steps, 4)
     assert schedule.warmup_steps == -(-steps * 5 // 100)
 
 
@@ -41,7 +41,7 @@ def test_completions_of_questions() -> None:
     """16 questions a step, each batch for two steps; an epoch is a pass over the questions."""
     settings = TrainingSettings(batch_size=64, epochs=2)
     schedule = make_schedule(settings, 100, per_row=4, passes=2)
-    assert (schedule.batch_size, schedule.own, schedule.accumulation) == (64, 16, 16)
+    assert (schedule.batch_size, schedule.own, schedule.accumulation()) == (64, 16, 16)
     assert (schedule.steps_per_epoch, schedule.steps, schedule.batches) == (12, 24, 12)
     order = data_order(schedule, seed=1)
     assert len(order) == 12 * 16

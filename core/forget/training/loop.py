@@ -10,12 +10,14 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import attrs
 
 from forget.errors import WorkError
 from forget.store import journal
+from forget.training import together
 from forget.training.checkpoints import CheckpointStore
 
 __all__ = ["ResumableLoop", "Session", "resumable"]
@@ -28,7 +30,8 @@ _TRAINER_STATE = "trainer_state.json"  # the name `Trainer.train(resume_from_che
 class Session:
     """One training in progress: what it writes, and what the curve needs between two points.
 
-    A trainer counts its own steps from 0; here steps are those of the whole run.
+    A trainer counts its own steps from 0; here steps are those of the whole run. Where several
+    processes train, each has a session, and that of the main one writes.
 
     Attributes:
         store: Where checkpoints go.
@@ -76,7 +79,8 @@ class Session:
 
     def restore(self, step: int) -> None:
         """Go back to a checkpoint: drop the curve beyond it, take up what it had not written."""
-        journal.cut(self.curve, step)
+        if together.is_main():
+            journal.cut(self.curve, step)
         if step > self.first:
             self.window = json.loads((self.store.state(step) / _WINDOW).read_text())
         self._step = step
@@ -86,7 +90,7 @@ class Session:
         self._parts.append(loss.detach())
 
     def end_step(self, step: int, measured: Mapping[str, list[float]]) -> None:
-        """Close a step of the run.
+        """Close a step of the run: its loss and metrics are the means over the processes.
 
         Args:
             step: Its number.
@@ -95,31 +99,28 @@ class Session:
         Raises:
             WorkError: The loss is not a number any more; no checkpoint is made of such weights.
         """
-        loss = math.fsum(part.item() for part in self._parts)
-        if not math.isfinite(loss):
-            raise WorkError(
-                f"The training loss became {loss} at step {step}. Lower lr, or lengthen the "
-                "warm-up; the checkpoints before this step are kept."
-            )
-        self._parts.clear()
-        self._step, self._loss = step, loss
         means = {
             ours: math.fsum(measured[theirs]) / len(measured[theirs])
             for theirs, ours in self.metrics.items()
             if measured.get(theirs)
         }
-        self.window.append({"loss": loss, **means})
+        own = {"loss": math.fsum(part.item() for part in self._parts), **means}
+        self._parts.clear()
+        found = _means(together.gather(own))
+        loss = found["loss"]
+        if not math.isfinite(loss):
+            raise WorkError(
+                f"The training loss became {loss} at step {step}. Lower lr, or lengthen the "
+                "warm-up; the checkpoints before this step are kept."
+            )
+        self._step, self._loss = step, loss
+        self.window.append(found)
         self.advance(1)
 
     def point(self, lr: float, grad_norm: float | None) -> None:
         """Write one point of the curve: means over the steps since the last one."""
         known = grad_norm is not None and math.isfinite(grad_norm)
-        names = dict.fromkeys(name for step in self.window for name in step)
-        means = {
-            name: math.fsum(values) / len(values)
-            for name in names
-            if (values := [step[name] for step in self.window if name in step])
-        }
+        means = _means(self.window)
         record = {
             "step": self._step,
             "epoch": (self._step - self.first) / self.steps_per_epoch,
@@ -130,7 +131,8 @@ class Session:
             **self._counted(),
             **means,
         }
-        journal.append(self.curve, [record])
+        if together.is_main():
+            journal.append(self.curve, [record])
         self.window.clear()
 
     def _counted(self) -> dict[str, int]:
@@ -192,18 +194,36 @@ class ResumableLoop:
         super()._maybe_log_save_evaluate(*args, **kwargs)  # type: ignore[misc]
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        self.session.save(self._write_state)
+        # They are written by the main process, in whose folder nobody else has a part.
+        others = together.gather({} if together.is_main() else self._random_numbers())
 
-    def _write_state(self, folder: Path) -> None:
-        self._save_optimizer_and_scheduler(str(folder))  # type: ignore[attr-defined]
-        self._save_rng_state(str(folder))  # type: ignore[attr-defined]
-        self.state.save_to_json(str(folder / _TRAINER_STATE))
+        def write_state(folder: Path) -> None:
+            self._save_optimizer_and_scheduler(str(folder))  # type: ignore[attr-defined]
+            self._save_rng_state(str(folder))  # type: ignore[attr-defined]
+            for name, content in (item for files in others for item in files.items()):
+                (folder / name).write_bytes(content)
+            self.state.save_to_json(str(folder / _TRAINER_STATE))
+
+        together.from_main(lambda: self.session.save(write_state))
+
+    def _random_numbers(self) -> dict[str, bytes]:
+        """Return the files that the trainer would keep of this process's random numbers."""
+        with TemporaryDirectory() as folder:
+            self._save_rng_state(folder)  # type: ignore[attr-defined]
+            return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
     def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the model was loaded from its checkpoint, the state folder has no weights."""
 
     def _send_telemetry(self) -> None:
         """Send nothing: a training is nobody's business, and a compute node has no network."""
+
+
+def _means(points: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of each number over those that have it."""
+    names = dict.fromkeys(name for point in points for name in point)
+    found = {name: [point[name] for point in points if name in point] for name in names}
+    return {name: math.fsum(values) / len(values) for name, values in found.items()}
 
 
 def resumable(trainer: type, *losses: type) -> Any:

@@ -17,6 +17,7 @@ from forget.inference.loading import load_tokenizer
 from forget.method import TrainingSettings, TrainTask
 from forget.store import journal
 from forget.store.layout import RunFolder
+from forget.training import together
 from forget.training.checkpoints import CheckpointStore
 from forget.training.plan import Schedule
 
@@ -104,7 +105,7 @@ def fit(
     settings: TrainingSettings = task.settings
     tokenizer = load_tokenizer(task.model)
     with quiet(), kept_heap():
-        probe = obtain_probe(task, store.training)
+        probe = together.from_main(lambda: obtain_probe(task, store.training))
         checkpoint = store.checkpoint(resumed) if within else phase.start
         model = load_student(task.model, settings, task.seed, checkpoint)
         session = Session(
@@ -124,7 +125,8 @@ def fit(
             measure=None if probe is None else _meter(phase, probe, model).measure,
         )
         session.restore(resumed)
-        journal.cut(RunFolder(task.output).drift_journal, resumed)
+        if together.is_main():
+            journal.cut(RunFolder(task.output).drift_journal, resumed)
         trainer = make_trainer(model, tokenizer)
         trainer.session = session
         _silence(trainer)
@@ -152,13 +154,13 @@ def trainer_arguments(phase: Phase, config: Any, *, autocast: bool = False, **fu
     import torch
 
     settings: TrainingSettings = phase.task.settings
-    cuda = torch.cuda.is_available()
+    cuda, processes = torch.cuda.is_available(), together.count()
     arguments = config(
         output_dir=str(phase.task.output),  # nothing is written there by the trainer itself
         seed=phase.task.seed,
         max_steps=phase.schedule.steps,
         per_device_train_batch_size=phase.schedule.micro_batch_size,
-        gradient_accumulation_steps=phase.schedule.accumulation,
+        gradient_accumulation_steps=phase.schedule.accumulation(processes),
         learning_rate=phase.lr,
         lr_scheduler_type=settings.lr_schedule,
         warmup_steps=phase.schedule.warmup_steps,
@@ -168,7 +170,8 @@ def trainer_arguments(phase: Phase, config: Any, *, autocast: bool = False, **fu
         gradient_checkpointing=settings.gradient_checkpointing,
         bf16=autocast,  # the weights themselves have the dtype of the settings
         fp16=False,
-        use_cpu=not (cuda or torch.backends.mps.is_available()),
+        use_cpu=not (cuda or (torch.backends.mps.is_available() and processes == 1)),
+        ddp_find_unused_parameters=False,
         dataloader_pin_memory=cuda,
         # When there is a point of the curve and a checkpoint is for the `Session` to say.
         save_strategy="no",

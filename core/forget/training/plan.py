@@ -27,7 +27,7 @@ class Schedule:
     Attributes:
         rows: Examples in the training data.
         batch_size: Examples per optimiser step, replayed ones included.
-        micro_batch_size: Examples per forward pass; divides `batch_size`.
+        micro_batch_size: Examples per forward pass; divides each process's share of `batch_size`.
         steps_per_epoch: Optimiser steps in one pass over the training data.
         steps: Optimiser steps in all.
         warmup_steps: Steps of the learning rate's linear warm-up.
@@ -58,10 +58,9 @@ class Schedule:
         """Batches that are drawn in all."""
         return -(-self.steps // self.passes)
 
-    @property
-    def accumulation(self) -> int:
-        """Forward passes per optimiser step."""
-        return self.batch_size // self.micro_batch_size
+    def accumulation(self, processes: int = 1) -> int:
+        """Return how many forward passes of each process make an optimiser step."""
+        return self.batch_size // (self.micro_batch_size * processes)
 
 
 def make_schedule(
@@ -89,7 +88,8 @@ def make_schedule(
         passes: Optimiser steps that each batch is used for.
 
     Raises:
-        SettingsError: The batch cannot be made of micro-batches, or there is no step to do.
+        SettingsError: The batch cannot be made of micro-batches, or shared among the processes, or
+            there is no step to do.
     """
     replayed = settings.replayed if isinstance(settings, SupervisedSettings) else 0
     own = min((settings.batch_size - replayed) // per_row, rows)
@@ -100,8 +100,15 @@ def make_schedule(
             f"batch_size={settings.batch_size} is not a multiple of micro_batch_size={micro}. "
             f"Choose a micro_batch_size that divides it."
         )
-    if batch % micro:  # fewer rows than a batch: the largest equal parts that fit in memory
-        micro = max(size for size in range(1, micro + 1) if batch % size == 0)
+    share, rest = divmod(batch, settings.num_processes)
+    if rest:
+        raise SettingsError(
+            f"There are fewer examples than batch_size={settings.batch_size}, so a step takes all "
+            f"{batch}, and these cannot be shared among num_processes={settings.num_processes}. "
+            "Lower batch_size, or set num_processes=1: what is here is continued."
+        )
+    if share % micro:  # fewer than planned: the largest equal parts that fit in memory
+        micro = max(size for size in range(1, micro + 1) if share % size == 0)
     per_epoch = rows // own * passes
     steps = settings.max_steps or math.floor(settings.epochs * per_epoch + _ROUNDING)
     if steps < 1:

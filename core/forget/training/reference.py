@@ -11,6 +11,7 @@ from typing import Any
 from forget.inference.loading import load_tokenizer
 from forget.method import TrainTask
 from forget.store.atomic import write_json
+from forget.training import together
 from forget.training.phase import Phase, padding
 from forget.training.supervised import Row
 
@@ -68,7 +69,7 @@ def kept_log_probs(phase: Phase, rows: Sequence[Row]) -> list[float]:
     """Return each row's summed log-probability under the model that a phase starts from [nats].
 
     A training that is continued has other weights than those it started from, so the numbers are
-    kept beside the run's rounds.
+    kept beside the run's rounds. The main process computes them.
 
     Args:
         phase: Its start, task and labels are used.
@@ -77,12 +78,12 @@ def kept_log_probs(phase: Phase, rows: Sequence[Row]) -> list[float]:
     Raises:
         ModelError: The model cannot be loaded.
     """
-    return _kept(phase, rows, sum)
+    return together.from_main(lambda: _kept(phase, rows, sum))
 
 
 def kept_token_log_probs(phase: Phase, rows: Sequence[Row]) -> list[list[float]]:
     """Return the same by tokens in the loss; see `kept_log_probs`."""
-    return _kept(phase, rows, list)
+    return together.from_main(lambda: _kept(phase, rows, list))
 
 
 def _kept(phase: Phase, rows: Sequence[Row], shorten: Callable[[list[float]], Any]) -> list[Any]:

@@ -9,6 +9,7 @@ from forget.errors import DataError
 from forget.method import TrainTask
 from forget.progress import Advance
 from forget.store.manifest import Manifest, read_manifest
+from forget.training import together
 from forget.training.checkpoints import CheckpointStore
 from forget.training.phase import Phase, announce_published
 from forget.training.plan import Schedule, training_digest
@@ -51,8 +52,12 @@ def train_single(
         training=training_digest(task.settings, task.seed, data_digest),
         last_step=schedule.steps,
     )
-    store.clean()
-    resumed = schedule.steps if store.finished() else store.resume_step()
+
+    def begin() -> int:
+        store.clean()
+        return schedule.steps if store.finished() else store.resume_step()
+
+    resumed = together.from_main(begin)
     announce_published(task, store, resumed)
     if 0 < resumed < schedule.steps:
         task.progress.note(f"continuing after step {resumed} of {schedule.steps}")

@@ -13,6 +13,7 @@ from forget.inference.loading import load_tokenizer
 from forget.method import SupervisedSettings, TrainTask
 from forget.progress import Advance
 from forget.store.manifest import Manifest, read_manifest
+from forget.training import together
 from forget.training.phase import IGNORED, Phase, fit, padding, trainer_arguments
 from forget.training.plan import Schedule, data_order, make_schedule
 from forget.training.sampled import DRAWN, TARGET, Draws, sampled
@@ -211,7 +212,8 @@ def _rows(phase: Phase) -> tuple[list[Row], Normalizer | None]:
         return rows, None
     order = data_order(phase.schedule, phase.order_seed)
     used = sorted({index for index in order if index < phase.schedule.rows})
-    weighed = weigh_rows(phase.task, [rows[index] for index in used], phase.store.training)
+    own = [rows[index] for index in used]
+    weighed = together.from_main(lambda: weigh_rows(phase.task, own, phase.store.training))
     for index, row in zip(used, weighed, strict=True):
         rows[index] = row
     return rows, "unweighted"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from forget.dataset import Dataset
 from forget.inference.generation import read_completion
+from forget.training import together
 from forget.training.examples import Conversation
 from forget.training.rollouts.rewards import Reward
 
@@ -77,7 +79,9 @@ class Grader:
         asked = [self._questions[place] for place in question]
         grades = [self._grade(*pair) for pair in zip(asked, completion_ids, strict=True)]
         groups: dict[int, list[Grades]] = {}
-        for place, grade in zip(question, grades, strict=True):
+        # Processes share a step's completions, and a group may be at two of them.
+        graded = list(zip(question, grades, strict=True))
+        for place, grade in chain.from_iterable(together.gather(graded)):
             groups.setdefault(place, []).append(grade)
         found = shares(list(groups.values()))
         for name, value in found.items():

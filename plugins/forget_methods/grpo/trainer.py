@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from forget.inference.vllm_process import ENVIRONMENT
+from forget.training import together
 
 __all__ = ["OurPrompts", "grpo_trainer", "make_trainer"]
 
@@ -27,8 +28,8 @@ class OurPrompts:
         return self._tokenizer(prompts, add_special_tokens=False)["input_ids"], None, {}
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
-        # Completions are written here. What is drawn is a function of seed and step alone, so that
-        # a resumed training draws the same.
+        # Completions are written here. What is drawn is a function of seed, step and process alone,
+        # so that a resumed training draws the same.
         with self.accelerator.autocast(), _drawn_by(self.args.seed, self.state.global_step):
             return super()._prepare_inputs(generation_batch)  # type: ignore[misc]
 
@@ -81,9 +82,12 @@ def grpo_trainer() -> Any:
 
 @contextmanager
 def _drawn_by(seed: int, step: int) -> Iterator[None]:
-    """Give the block random numbers of its own and leave all others as they were."""
+    """Give the block random numbers of its own and leave all others as they were.
+
+    Processes draw different ones: they may answer the same question.
+    """
     import torch
 
     with torch.random.fork_rng():
-        torch.manual_seed((seed << 32) + step)
+        torch.manual_seed((seed << 32) + (together.rank() << 24) + step)
         yield

@@ -22,6 +22,7 @@ from forget.method import TrainTask
 from forget.progress import Advance
 from forget.store.atomic import write_json
 from forget.store.manifest import read_manifest
+from forget.training import together
 from forget.training.checkpoints import CheckpointStore
 from forget.training.examples import Conversation, read_examples
 from forget.training.phase import Phase, announce_published
@@ -138,13 +139,8 @@ class _Rounds:
         self._training = training_digest(task.settings, task.seed, manifest.details["digest"])
 
     def run(self) -> None:
-        records = list(self._records())
-        store = self._store(records)
-        store.clean()
-        complete = len(records) == self._settings.rounds
-        done = complete and store.finished()
-        resumed = records[-1].last if done else store.resume_step()
-        announce_published(self._task, store, resumed)
+        records, done, resumed = together.from_main(self._begin)
+        announce_published(self._task, self._store(records), resumed)
         if done:
             return
         if resumed:
@@ -161,13 +157,21 @@ class _Rounds:
             first = self._learn(current, lesson, first, resumed)
             before = attrs.evolve(current, before=None)
 
+    def _begin(self) -> tuple[list[_Record], bool, int]:
+        """Clear away what was left half-written; return the plan so far and how far it is done."""
+        records = list(self._records())
+        store = self._store(records)
+        store.clean()
+        done = len(records) == self._settings.rounds and store.finished()
+        return records, done, records[-1].last if done else store.resume_step()
+
     def _learn(self, current: Round, lesson: Lesson, first: int, resumed: int) -> int:
         """Learn from a round; return the step that it ends with."""
         task, index = self._task, current.index
         schedule = self._schedule(lesson.rows, index)
         record = _Record(first, schedule.steps, {**_counts(current), **lesson.found})
-        self._keep(index, record)
-        store = self._store([*list(self._records())[:index], record])
+        earlier = together.from_main(lambda: self._keep(index, record))
+        store = self._store([*earlier, record])
         phase = Phase(
             task=task,
             store=store,
@@ -190,7 +194,9 @@ class _Rounds:
         task, settings = self._task, self._settings
         start = self._store([]).checkpoint(first) if first else None
         questions = self._questions(index)
-        rollouts = write_rollouts(task, start or task.model, questions, index, self._ask)
+        rollouts = together.from_main(
+            lambda: write_rollouts(task, start or task.model, questions, index, self._ask)
+        )
         current = Round(task=task, index=index, start=start, rollouts=rollouts, before=before)
         counts = _counts(current)
         task.progress.note(_in_words(index, settings.rounds, counts))
@@ -234,13 +240,15 @@ class _Rounds:
     def _file(self, index: int) -> Path:
         return self._task.output / "rounds" / f"round-{index}.json"
 
-    def _keep(self, index: int, record: _Record) -> None:
+    def _keep(self, index: int, record: _Record) -> list[_Record]:
+        """Write a round's record, after which no later one holds; return those before it."""
         plain = {"training": self._training, **attrs.asdict(record)}
         if self._read(index) != record:
             self._file(index).parent.mkdir(parents=True, exist_ok=True)
             write_json(self._file(index), plain)
             for later in range(index + 1, self._settings.rounds):
                 self._file(later).unlink(missing_ok=True)
+        return list(self._records())[:index]
 
     def _records(self) -> Iterator[_Record]:
         """Read the plan as far as it was made."""
