@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # Tests of one file stay together: they share what is expensive to make.
-PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile
+PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 # torch's version comes first and alone: whatever else is installed must not choose another build.
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 

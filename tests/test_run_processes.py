@@ -39,7 +39,8 @@ def test_from_start_to_report(
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 4
     assert "num_processes" not in (run / "run.toml").read_text()
     assert {path.name for path in run.iterdir()} == {
-        *("run.toml", "run.log", ".lock", "data", "checkpoints", "metrics.jsonl", "sweep.json")
+        *("run.toml", "run.log", ".lock", "data", "checkpoints", "metrics.jsonl", "sweep.json"),
+        *("drift", "drift.jsonl"),
     }
     again = arguments(tiny_model, tmp_path, num_processes=1, max_steps=4)
     status, said, _ = forget([*again, "--json"], capsys)

@@ -79,7 +79,18 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard: Heard) -> Run:
 
 
 def left() -> list[int]:
-    return [child.pid for child in psutil.Process().children(recursive=True)]
+    """The workers that run; this process may have children of other tests (graders)."""
+    children = psutil.Process().children(recursive=True)
+    return [child.pid for child in children if child not in BEFORE]
+
+
+BEFORE: set[psutil.Process] = set()
+
+
+@pytest.fixture(autouse=True)
+def before() -> None:
+    BEFORE.clear()
+    BEFORE.update(psutil.Process().children(recursive=True))
 
 
 def test_what_is_said_is_passed_on_in_order(run: Run, heard: Heard, tmp_path: Path) -> None:
