@@ -104,7 +104,6 @@ def test_supervised_settings_of_the_study(
         "batch_size": 16,
         "micro_batch_size": 4,
         "epochs": 3,
-        "dtype": "bfloat16",
         "checkpoint_every": 100,
         "max_length": max_length,
     }
@@ -219,6 +218,26 @@ def test_a_study_takes_what_it_lacks_from_the_one_it_extends(overlay: Any, tmp_p
         parent.settings,
         parent.overrides,
     )
+
+
+def test_tables_of_an_extended_study_are_taken_key_by_key(overlay: Any, tmp_path: Path) -> None:
+    extra = overlay(
+        """
+        [studies.mine]
+        summary = "mine"
+        extends = "phase1"
+        settings = { epochs = 1 }
+        teachers = { sf-sft = "self" }
+        overrides = [{ method = "grpo", settings = { beta = 0.5 } }]
+        """
+    )
+    catalogue = load_catalogue([extra], tmp_path)
+    mine, parent = catalogue.study("mine"), catalogue.study("phase1")
+    assert mine.settings == {**parent.settings, "epochs": 1}
+    assert mine.teachers == {**parent.teachers, "sf-sft": "self"}
+    assert mine.overrides[:-1] == parent.overrides
+    assert mine.settings_for("q", "gsm8k", "grpo")["beta"] == 0.5
+    assert mine.settings_for("q", "gsm8k", "grpo")["lr"] == 1e-6
 
 
 def test_overrides_apply_in_order_to_the_runs_they_match(overlay: Any, tmp_path: Path) -> None:

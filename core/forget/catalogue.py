@@ -135,7 +135,8 @@ class StudyEntry:
         task_limit: Grade only the first held-out examples; None grades all.
         settings: Settings of every run whose method knows them.
         overrides: Settings of some runs, later ones winning.
-        extends: A study whose keys this one takes where it has none of its own.
+        extends: A study from which this one takes what it does not say itself: keys, keys of
+            its tables, and overrides, which come before its own.
         teachers: The teacher of each method that needs one.
     """
 
@@ -258,7 +259,11 @@ def _merge(
 
 
 def _inherit(merged: dict[str, Any], origins: Mapping[tuple[str, ...], Path]) -> None:
-    """Give a study that `extends` another the keys it does not have itself."""
+    """Give a study that `extends` another what it does not say itself.
+
+    A table is taken key by key. Overrides of the other study come before the study's own, which
+    therefore win.
+    """
     section = merged.get("studies", {})
     # What has a wrong type is left alone here: `_structure` says what is wrong with it.
     tables = section.items() if isinstance(section, Mapping) else ()
@@ -272,7 +277,19 @@ def _inherit(merged: dict[str, Any], origins: Mapping[tuple[str, ...], Path]) ->
             raise CatalogueError(
                 _bad_reference(("studies", name, "extends"), parent, known, origins)
             )
-        section[name] = {**studies[parent], **study}
+        section[name] = _extended(studies[parent], study)
+
+
+def _extended(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the study `child`, completed from the study it extends."""
+    whole = {**parent, **child}
+    for key in parent.keys() & child.keys():
+        above, below = parent[key], child[key]
+        if isinstance(above, Mapping) and isinstance(below, Mapping):
+            whole[key] = {**above, **below}
+        elif key == "overrides" and isinstance(above, list) and isinstance(below, list):
+            whole[key] = [*above, *below]
+    return whole
 
 
 def _structure(merged: Mapping[str, Any], origins: Mapping[tuple[str, ...], Path]) -> Catalogue:

@@ -68,7 +68,9 @@ class TrainingSettings:
     max_train_examples: int | None = setting(
         None, "train on a seeded sample of this many examples", minimum=1
     )
-    dtype: Literal["float32", "bfloat16"] = setting("bfloat16", "number format of the weights")
+    dtype: Literal["float32", "bfloat16"] = setting(
+        "float32", "number format of the weights; a GPU computes with float32 ones in bfloat16"
+    )
     gradient_checkpointing: bool = setting(False, "trade time for memory")
     lora_rank: int = setting(0, "LoRA rank; 0 is full fine-tuning", minimum=0)
     lora_alpha: float = setting(32.0, "LoRA scale, divided by the rank", minimum=0)

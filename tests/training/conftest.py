@@ -50,7 +50,6 @@ def small(**changes: Any) -> TrainingSettings:
         "micro_batch_size": 2,
         "epochs": 2.0,
         "max_length": 128,
-        "dtype": "float32",
         "checkpoint_every": 3,
         "log_every": 2,
         "drift_prompts": 0,

@@ -140,7 +140,7 @@ def test_on_the_same_data_the_three_train_to_the_same_bytes(
 ) -> None:
     """One loop to the letter: the weights and the curve are equal, byte by byte."""
     settings = TrajectorySettings(
-        lr=1e-2, max_steps=3, batch_size=4, micro_batch_size=2, dtype="float32", max_length=128
+        lr=1e-2, max_steps=3, batch_size=4, micro_batch_size=2, max_length=128
     )
     data = tmp_path / "data"
     common = {"dataset": Graded(), "model": tiny_model, "settings": settings, "seed": 0}

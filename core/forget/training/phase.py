@@ -20,6 +20,7 @@ from forget.store.layout import RunFolder
 from forget.training import together
 from forget.training.checkpoints import CheckpointStore
 from forget.training.plan import Schedule
+from forget.training.precision import autocasts, warn_of_rounding
 
 if TYPE_CHECKING:
     from forget.training.drift.meter import Meter
@@ -127,6 +128,8 @@ def fit(
         session.restore(resumed)
         if together.is_main():
             journal.cut(RunFolder(task.output).drift_journal, resumed)
+        if phase.start is None:
+            warn_of_rounding(task.progress.note, model, phase.lr)
         trainer = make_trainer(model, tokenizer)
         trainer.session = session
         _silence(trainer)
@@ -142,13 +145,12 @@ def fit(
             ) from error
 
 
-def trainer_arguments(phase: Phase, config: Any, *, autocast: bool = False, **further: Any) -> Any:
+def trainer_arguments(phase: Phase, config: Any, **further: Any) -> Any:
     """Translate the settings into those of a trainer.
 
     Args:
         phase: What is trained.
         config: The trainer's class of arguments: `trl.SFTConfig` and its like.
-        autocast: Compute in bfloat16 with weights of the settings' number format.
         further: What this trainer has besides.
     """
     import torch
@@ -168,7 +170,7 @@ def trainer_arguments(phase: Phase, config: Any, *, autocast: bool = False, **fu
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         gradient_checkpointing=settings.gradient_checkpointing,
-        bf16=autocast,  # the weights themselves have the dtype of the settings
+        bf16=autocasts(settings.dtype),
         fp16=False,
         use_cpu=not (cuda or (torch.backends.mps.is_available() and processes == 1)),
         ddp_find_unused_parameters=False,

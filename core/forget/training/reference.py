@@ -13,6 +13,7 @@ from forget.method import TrainTask
 from forget.store.atomic import write_json
 from forget.training import together
 from forget.training.phase import Phase, padding
+from forget.training.precision import autocast
 from forget.training.supervised import Row
 
 __all__ = ["kept_log_probs", "kept_token_log_probs", "token_log_probs"]
@@ -57,7 +58,8 @@ def token_log_probs(task: TrainTask, model: Path | None, rows: Sequence[Row]) ->
                     [{"input_ids": list(r.input_ids), "labels": list(r.labels)} for r in some]
                 )
                 batch = {name: tensor.to(device) for name, tensor in batch.items()}
-                output = student(**batch, use_cache=False, fused_lm_head=True)
+                with autocast(task.settings.dtype):
+                    output = student(**batch, use_cache=False, fused_lm_head=True)
                 used = batch["labels"][:, 1:] >= 0
                 for log_probs, mask in zip(output.log_probs, used, strict=True):
                     scored.append(log_probs[mask].float().tolist())

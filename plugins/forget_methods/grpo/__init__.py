@@ -26,9 +26,6 @@ class GrpoSettings(RolloutSettings):
     )
     micro_batch_size: int = setting(4, "completions per forward pass", minimum=1)
     num_generations: int = setting(4, "completions per question: a group", minimum=2)
-    dtype: Literal["float32", "bfloat16"] = setting(
-        "float32", "number format of the weights; a GPU computes with them in bfloat16"
-    )
     checkpoint_every: int = setting(200, "optimiser steps between checkpoints", minimum=1)
     loss_type: Literal["dapo", "grpo", "dr_grpo", "bnpo", "cispo", "sapo", "luspo", "vespo"] = (
         setting("dapo", "how the losses of tokens become one; TRL's names")

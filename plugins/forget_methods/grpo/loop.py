@@ -20,7 +20,7 @@ from forget.training.single import prepared, train_single
 from forget_methods.grpo import GrpoSettings
 from forget_methods.grpo.engine import choose_engine, engine_arguments
 from forget_methods.grpo.grading import Grader
-from forget_methods.grpo.watch import FEWEST_GROUPS, Watch, warn_of_rounding
+from forget_methods.grpo.watch import FEWEST_GROUPS, Watch
 
 __all__ = ["METRICS", "train"]
 
@@ -86,9 +86,6 @@ def _learn(phase: Phase, resumed: int, advance: Advance) -> None:
     grader = Grader(task.dataset, reward, questions, tokenizer=tokenizer, ends=ends, tell=watch.add)
 
     def make(model: Any, _: Any) -> Any:
-        warn_of_rounding(
-            task.progress.note, [p for p in model.parameters() if p.requires_grad], settings
-        )
         return make_trainer(
             model,
             tokenizer,
@@ -102,14 +99,12 @@ def _learn(phase: Phase, resumed: int, advance: Advance) -> None:
 
 
 def _arguments(phase: Phase, engine: str, limit: int, ends: set[int]) -> Any:
-    import torch
     from trl import GRPOConfig
 
     settings: GrpoSettings = phase.task.settings
     return trainer_arguments(
         phase,
         GRPOConfig,
-        autocast=settings.dtype == "float32" and torch.cuda.is_available(),
         remove_unused_columns=False,
         shuffle_dataset=False,  # the prompts are in order already
         disable_dropout=True,  # the policy that is scored is the one that wrote

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
-__all__ = ["FEWEST_GROUPS", "Watch", "unmoved_share", "warn_of_rounding"]
+__all__ = ["FEWEST_GROUPS", "Watch"]
 
 FEWEST_GROUPS = 32
 """Groups from which on something is said: of fewer, all may be silent by chance."""
 
 _MANY_CUT = 0.5
 _SATURATED = 0.9
-_UNMOVED = 0.5
 """Shares beyond which something is said."""
-
-_SAMPLED = 4096
-"""Weights of each tensor that are looked at."""
 
 
 class Watch:
@@ -56,43 +51,6 @@ class Watch:
         if kind not in self._told:
             self._told.add(kind)
             self._note(text)
-
-
-def warn_of_rounding(note: Callable[[str], None], weights: Sequence[Any], settings: Any) -> None:
-    """Say so if most of the weights are too coarse to be changed by a step.
-
-    Args:
-        note: Tells the user a line.
-        weights: The tensors that are trained.
-        settings: Its ``lr`` and ``dtype``.
-    """
-    share = unmoved_share(weights, settings.lr)
-    if share > _UNMOVED:
-        note(
-            f"dtype={settings.dtype} is too coarse for lr={settings.lr:g}: a step changes a weight "
-            f"by about lr, and for {100 * share:.0f} % of the weights that is less than rounding "
-            "takes away again. Set dtype=float32, which a GPU computes with in bfloat16."
-        )
-
-
-def unmoved_share(weights: Sequence[Any], step: float) -> float:
-    """Return the share of weights that adding or subtracting a number leaves as they are.
-
-    AdamW changes a weight by ``lr`` times a number of about 1 (Kingma & Ba 2015,
-    arXiv:1412.6980, section 2.1), and the result is rounded to the format's next number.
-
-    Args:
-        weights: Tensors; some thousand evenly spaced numbers of each are looked at.
-        step: What is added.
-    """
-    unmoved, total = 0.0, 0
-    for tensor in weights:
-        flat = tensor.detach().flatten()
-        some = flat[:: max(1, len(flat) // _SAMPLED)]
-        share = float((((some + step) == some) & ((some - step) == some)).float().mean())
-        unmoved += share * len(flat)
-        total += len(flat)
-    return unmoved / max(1, total)
 
 
 def _cut(share: float, window: int, limit: int) -> str:

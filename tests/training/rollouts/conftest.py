@@ -20,7 +20,6 @@ SMALL: dict[str, Any] = {
     "micro_batch_size": 2,
     "max_steps": 6,
     "max_length": 128,
-    "dtype": "float32",
     "checkpoint_every": 2,
     "log_every": 2,
     "rounds": 2,

@@ -22,7 +22,7 @@ from forget.training.masking import encode
 from forget_methods.grpo import Grpo, GrpoSettings
 from forget_methods.grpo.engine import choose_engine, engine_arguments
 from forget_methods.grpo.grading import Grader
-from forget_methods.grpo.watch import Watch, unmoved_share
+from forget_methods.grpo.watch import Watch
 from tiny_models import make_model
 from training.rollouts.conftest import Make
 from training.trajectories.conftest import Graded, NoData
@@ -318,28 +318,6 @@ def test_what_is_said_of_a_training(prepared: Make) -> None:
     assert "of the last 3 batches were cut at max_completion_length=12" in notes[0]
     assert notes[1].startswith("100 % of the groups of the last 3 batches taught nothing")
     assert "in 100 % all were wrong" in notes[1]
-
-
-def test_weights_that_a_step_cannot_change() -> None:
-    """bfloat16 has 8 significant bits: the numbers beside 1 are 2^-8 below and 2^-7 above."""
-    import torch
-
-    ones = torch.ones(10, dtype=torch.bfloat16)
-    assert unmoved_share([ones], 2.0**-10) == 1
-    assert unmoved_share([ones], 2.0**-8) == 0
-    assert unmoved_share([ones.float()], 1e-6) == 0
-    assert unmoved_share([ones, torch.zeros(30, dtype=torch.bfloat16)], 1e-6) == 0.25
-    assert unmoved_share([], 1e-6) == 0
-
-
-@pytest.mark.parametrize(("dtype", "told"), [("bfloat16", True), ("float32", False)])
-def test_a_format_too_coarse_for_the_learning_rate_is_told(
-    prepared: Make, dtype: str, told: bool
-) -> None:
-    task, notes = noted(prepared(Grpo(), **GRPO, **{"lr": 1e-6, "max_steps": 1, "dtype": dtype}))
-    Grpo().train(task)
-    found = [note for note in notes if note.startswith("dtype=bfloat16 is too coarse for lr=1e-06")]
-    assert bool(found) == told
 
 
 # --- refusals

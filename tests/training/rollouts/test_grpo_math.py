@@ -68,6 +68,32 @@ def advantages(rewards: list[float], scale: str) -> list[float]:
     return found
 
 
+def small_trainer(model_folder: Path, output: Path, bf16: bool = False) -> tuple[Any, Any]:
+    """Return a model and its trainer, whose loss can be asked for without training."""
+    import torch
+    from datasets import Dataset
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import GRPOConfig
+
+    from forget_methods.grpo.trainer import make_trainer
+
+    model: Any = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
+    trainer = make_trainer(
+        model,
+        AutoTokenizer.from_pretrained(model_folder),
+        base=model_folder,
+        rewards=lambda **_: [],
+        arguments=GRPOConfig(
+            output_dir=str(output), loss_type="dr_grpo", max_completion_length=1, use_cpu=True,
+            per_device_train_batch_size=4, num_generations=4, bf16=bf16, report_to="none",
+            gradient_checkpointing=False,
+        ),
+        prompts=Dataset.from_list([{"prompt": "a", "question": 0}] * 4),
+    )  # fmt: skip
+    trainer.current_gradient_accumulation_steps = 1
+    return model, trainer
+
+
 @pytest.mark.parametrize(
     ("loss_type", "scale", "beta", "temperature"),
     [
@@ -156,33 +182,60 @@ def test_equal_rewards_move_nothing(prepared: Make) -> None:
     assert all((before[name] == after[name]).all() for name in before)
 
 
+@pytest.mark.parametrize(
+    ("advantages", "bf16"),
+    [([0.0, 1.5, 0.0, -0.5], False), ([0.0, 1.5, 0.0, -0.5], True), ([0.0] * 4, False)],
+)
+def test_completions_without_advantage_take_no_backward_pass(
+    tiny_model: Path, tmp_path: Path, advantages: list[float], bf16: bool
+) -> None:
+    """Loss, gradient and entropy are those of TRL's own trainer; fewer rows have a gradient."""
+    import torch
+
+    from forget_methods.grpo.trainer import Silence
+
+    model, trainer = small_trainer(tiny_model, tmp_path, bf16=bf16)
+    torch.manual_seed(0)
+    inputs = {
+        "prompt_ids": torch.randint(3, 60, (4, 5)),
+        "prompt_mask": torch.tensor([[0] * 2 + [1] * 3, [1] * 5, [1] * 5, [0] + [1] * 4]),
+        "completion_ids": torch.randint(3, 60, (4, 6)),
+        "completion_mask": torch.tensor([[1] * 6, [1] * 3 + [0] * 3, [1] * 6, [1] * 4 + [0] * 2]),
+        "advantages": torch.tensor(advantages),
+        "num_items_in_batch": torch.tensor(19),
+    }
+    rows: list[tuple[int, bool]] = []
+    model.register_forward_pre_hook(
+        lambda _, __, given: rows.append((len(given["input_ids"]), torch.is_grad_enabled())),
+        with_kwargs=True,
+    )
+    model.train()
+    found = []
+    for compute_loss in (super(Silence, trainer)._compute_loss, trainer._compute_loss):
+        model.zero_grad()
+        loss = compute_loss(model, inputs)
+        loss.backward()
+        gradient = {name: p.grad.clone() for name, p in model.named_parameters()}
+        found.append((loss.detach(), gradient, torch.tensor(trainer._metrics["train"]["entropy"])))
+        trainer._metrics["train"].clear()
+    torch.testing.assert_close(
+        found[0], found[1], rtol=1e-2 if bf16 else 1e-4, atol=1e-4 if bf16 else 1e-7
+    )
+    learning = max(1, sum(advantage != 0 for advantage in advantages))
+    assert rows == [(4, True), (4 - learning, False), (learning, True)]
+    assert any(g.abs().max() > 1e-3 for g in found[0][1].values()) == any(advantages)
+
+
 def test_over_all_completions_it_is_the_gradient_of_the_expected_reward(
     tiny_model: Path, tmp_path: Path
 ) -> None:
     """One token, all of the vocabulary: sum_v p(v) (r(v) - E r) grad log p(v) = grad E r."""
     import torch
-    from datasets import Dataset
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from trl import GRPOConfig
+    from transformers import AutoTokenizer
 
-    from forget_methods.grpo.trainer import make_trainer
-
-    model: Any = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    model, trainer = small_trainer(tiny_model, tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     size = model.config.vocab_size
-    trainer = make_trainer(
-        model,
-        tokenizer,
-        base=tiny_model,
-        rewards=lambda **_: [],
-        arguments=GRPOConfig(
-            output_dir=str(tmp_path), loss_type="dr_grpo", max_completion_length=1, use_cpu=True,
-            per_device_train_batch_size=4, num_generations=4, bf16=False, report_to="none",
-            gradient_checkpointing=False,
-        ),
-        prompts=Dataset.from_list([{"prompt": "a", "question": 0}] * 4),
-    )  # fmt: skip
-    trainer.current_gradient_accumulation_steps = 1
     prompt = torch.tensor([tokenizer("What is 1 + 2?")["input_ids"]])
     worth_V = torch.linspace(-1, 1, size) ** 3
 
