@@ -121,7 +121,7 @@ def test_a_sweep_ends_in_one_table(
     status, said, _ = forget([*command, "--json"], capsys)
     assert status == 0
     found = json.loads(said)
-    lines = found["sweep"]
+    lines = found["comparison"]
     assert [(line["values"]["lr"], line["checkpoint"]) for line in lines] == [
         (lr, name) for lr in (0.0, 0.05) for name in ("step-000002", "step-000002 wise 0.50")
     ]
@@ -130,6 +130,6 @@ def test_a_sweep_ends_in_one_table(
     assert [line["average_delta"] for line in lines[::2]] == whole
     status, said, _ = forget(command, capsys)
     assert status == 0
-    table = said[said.index("the sweep") :]
+    table = said[said.index("last checkpoint") :]
     assert table.count("step-000002") == 4
     assert "0.05" in table

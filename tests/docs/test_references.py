@@ -39,9 +39,9 @@ from forget.metrics import PairedDifference
 from forget.outlook import Step
 from forget.plan import PendingRun
 from forget.plugins import load_plugins
+from forget.report.comparison import Outcome, comparison_as_plain
 from forget.report.findings import CheckpointFindings, Finding, Findings
 from forget.report.plain import findings_as_plain
-from forget.report.sweep import Outcome, sweep_as_plain
 from forget.settings import describe
 from forget.training import TrajectorySettings
 from forget.training.drift.meter import CompletionKl, told
@@ -394,7 +394,7 @@ def test_the_shapes_of_data(alone: Path, tiny_model: Path) -> None:
     assert set(completions[0]) <= set(keys)
 
 
-def test_the_shape_of_a_sweep() -> None:
+def test_the_shape_of_a_comparison() -> None:
     found = CheckpointFindings(
         name="step-000020",
         step=20,
@@ -413,9 +413,9 @@ def test_the_shape_of_a_sweep() -> None:
         checkpoints=(line,),
         fingerprint={},
     )
-    outcome = Outcome("r", {"lr": 1e-4}, "f", Findings(record=record, checkpoints=(found,)))
-    documented = example("`forget run --sweep --json`")
-    assert shape(documented["sweep"]) == shape(sweep_as_plain([outcome]))
+    outcome = Outcome("r", "f", Findings(record=record, checkpoints=(found,)), {"lr": 1e-4})
+    documented = example("Several runs")
+    assert shape(documented["comparison"]) == shape(comparison_as_plain([outcome]))
 
 
 def drift() -> dict[str, Any]:

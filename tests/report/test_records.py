@@ -35,7 +35,7 @@ def make_run(root: Path, record: SweepRecord | None, seed: int) -> RunFolder:
 
 
 def test_a_run_directory(run: RunFolder, full: SweepRecord, tmp_path: Path) -> None:
-    assert find_records([run.path], Path("/nowhere")) == [(full, tmp_path)]
+    assert find_records([run.path], Path("/nowhere")) == [(full, run.path, tmp_path)]
 
 
 @pytest.mark.parametrize("path", [".", "../seed-0", "checkpoints/.."])
@@ -48,14 +48,14 @@ def test_a_run_directory_named_from_within(
 ) -> None:
     run.checkpoints.mkdir()
     monkeypatch.chdir(run.path)
-    [(record, root)] = find_records([Path(path)], Path())
+    [(record, _, root)] = find_records([Path(path)], Path())
     assert root == tmp_path
     assert collect(record, root).checkpoints[0].missing == ()
 
 
 def test_a_link_to_a_run_directory(run: RunFolder, full: SweepRecord, tmp_path: Path) -> None:
     (tmp_path / "latest").symlink_to(run.path)
-    assert find_records([tmp_path / "latest"], tmp_path) == [(full, tmp_path)]
+    assert find_records([tmp_path / "latest"], tmp_path) == [(full, tmp_path / "latest", tmp_path)]
 
 
 def test_everything_below_an_output_folder(
@@ -67,7 +67,8 @@ def test_everything_below_an_output_folder(
         write_record(workspace.comparison(identity), full)
         os.utime(workspace.comparison(identity), (2000 - age, 2000 - age))
     found = find_records([], tmp_path)
-    assert found == [(full, tmp_path)] * 3
+    paths = [run.path, *(workspace.comparison(identity) for identity in "ab")]
+    assert found == [(full, path, tmp_path) for path in paths]
 
 
 def test_an_output_folder_without_anything(tmp_path: Path) -> None:

@@ -29,10 +29,12 @@ from forget.progress import Advance
 
 if TYPE_CHECKING:
     from forget.outlook import Step
+    from forget.report.comparison import Outcome
 
 __all__ = [
     "Screen",
     "print_json",
+    "print_outcomes",
     "print_steps",
     "print_table",
     "print_texts",
@@ -104,6 +106,19 @@ def print_table(table: RenderableType) -> None:
 def print_texts(texts: RenderableType) -> None:
     """Print texts on standard output as they are: lines are broken by the terminal alone."""
     Console(highlight=False).print(texts, soft_wrap=True)
+
+
+def print_outcomes(outcomes: Sequence[Outcome], as_json: bool) -> None:
+    """Print several runs beside each other, or as JSON all of what they found."""
+    from forget.report.comparison import comparison_as_plain, render_comparison
+    from forget.report.plain import findings_as_plain
+
+    if as_json:
+        plain = [findings_as_plain(outcome.findings) for outcome in outcomes]
+        several = {"runs": plain, "comparison": comparison_as_plain(outcomes)}
+        print_json(plain[0] if len(plain) == 1 else several)
+    elif len(outcomes) > 1:
+        print_table(render_comparison(outcomes))
 
 
 def print_steps(title: str, steps: Sequence[Step], caption: str | None = None) -> None:

@@ -22,18 +22,17 @@ Examples:
 @json_option
 def command(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     """Show what RUNS (run directories; default: all of the output folder) have found."""
-    from forget.cli.console import print_json, print_table
+    from forget.cli.console import print_outcomes, print_table
+    from forget.report.comparison import Outcome
     from forget.report.findings import collect
-    from forget.report.plain import findings_as_plain
     from forget.report.records import find_records
     from forget.report.terminal import render
 
-    records = find_records(runs, out)
-    found = [collect(record, root) for record, root in records]
-    if as_json:
-        plain = [findings_as_plain(findings) for findings in found]
-        print_json(plain[0] if len(plain) == 1 else {"runs": plain})
-        return
-    for findings in found:
-        click.secho(findings.record.title, bold=True)
-        print_table(render(findings))
+    outcomes = [
+        Outcome(found.record.title, str(found.path), collect(found.record, found.root))
+        for found in find_records(runs, out)
+    ]
+    for outcome in () if as_json else outcomes:
+        click.secho(outcome.run, bold=True)
+        print_table(render(outcome.findings))
+    print_outcomes(outcomes, as_json)

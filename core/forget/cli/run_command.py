@@ -132,10 +132,9 @@ def _outlook_as_plain(run: Run, steps: list[Any]) -> dict[str, Any]:
 
 
 def _carry_out(planned: Plan, session: Session, as_json: bool) -> None:
-    from forget.cli.console import print_json, print_table, quiet_libraries
+    from forget.cli.console import print_outcomes, print_table, quiet_libraries
+    from forget.report.comparison import Outcome
     from forget.report.findings import collect
-    from forget.report.plain import findings_as_plain
-    from forget.report.sweep import Outcome, render_sweep, sweep_as_plain
     from forget.report.terminal import render
     from forget.run import carry_out, preflight
 
@@ -149,16 +148,7 @@ def _carry_out(planned: Plan, session: Session, as_json: bool) -> None:
             screen.note(f"{run.title}  ->  {run.folder.path}")
             record = carry_out(run, session, screen)
             findings = collect(record, session.workspace.root)
-        outcomes.append(Outcome(run.cell, run.swept, str(run.folder.path), findings))
+        outcomes.append(Outcome(run.cell, str(run.folder.path), findings, run.swept))
         if not as_json:
             print_table(render(findings))
-    swept = any(outcome.values for outcome in outcomes)
-    if not as_json:
-        if swept:
-            print_table(render_sweep(outcomes))
-        return
-    plain = [findings_as_plain(outcome.findings) for outcome in outcomes]
-    if swept:
-        print_json({"runs": plain, "sweep": sweep_as_plain(outcomes)})
-    else:
-        print_json(plain[0] if len(plain) == 1 else {"runs": plain})
+    print_outcomes(outcomes, as_json)

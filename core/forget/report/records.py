@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from forget.errors import DataError
 from forget.evaluation.record import SweepRecord, read_record
 from forget.store.layout import RunFolder, Workspace
 
-__all__ = ["find_records"]
+__all__ = ["Found", "find_records"]
 
 
-def find_records(runs: Sequence[Path], out: Path) -> list[tuple[SweepRecord, Path]]:
-    """Return each sweep with the output folder its paths are relative to.
+class Found(NamedTuple):
+    """A sweep that a report is about.
+
+    Attributes:
+        record: What was compared.
+        path: Where it was found: a run directory, or the file of a comparison.
+        root: The output folder that the record's paths are relative to.
+    """
+
+    record: SweepRecord
+    path: Path
+    root: Path
+
+
+def find_records(runs: Sequence[Path], out: Path) -> list[Found]:
+    """Return each sweep that was asked for.
 
     Args:
         runs: Run directories; empty for every run and comparison below `out`.
@@ -23,16 +38,16 @@ def find_records(runs: Sequence[Path], out: Path) -> list[tuple[SweepRecord, Pat
         DataError: There is nothing to report, or a folder is not a run directory.
     """
     if runs:
-        return [(read_record(_run(path).sweep), _root(path)) for path in runs]
+        return [Found(read_record(_run(path).sweep), path, _root(path)) for path in runs]
     workspace = Workspace(out.absolute())
-    files = [run.sweep for run in workspace.runs() if run.sweep.is_file()]
-    files += workspace.comparisons()
-    if not files:
+    places = [(run.sweep, run.path) for run in workspace.runs() if run.sweep.is_file()]
+    places += [(file, file) for file in workspace.comparisons()]
+    if not places:
         raise DataError(
             f"There is nothing to report below {out}: no run has been evaluated there yet. "
             "Make one with `forget run`, or name the output folder with --out."
         )
-    return [(read_record(file), workspace.root) for file in files]
+    return [Found(read_record(file), path, workspace.root) for file, path in places]
 
 
 def _run(path: Path) -> RunFolder:

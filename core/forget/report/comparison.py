@@ -1,4 +1,4 @@
-"""The runs of a `--sweep` beside each other: what each value gained and what it cost."""
+"""Several runs beside each other: what each gained and what it cost."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from forget.report.findings import CheckpointFindings, Findings
 from forget.report.terminal import change_cells, nats, points
 from forget.variants import shown
 
-__all__ = ["Outcome", "render_sweep", "sweep_as_plain"]
+__all__ = ["Outcome", "comparison_as_plain", "render_comparison"]
 
 
 class Outcome(NamedTuple):
-    """One run of a sweep.
+    """What one run found.
 
     Attributes:
-        run: Its cell of the study, for people.
-        values: The swept settings.
-        folder: The run directory.
+        run: Its name for people, parts of which are divided by " / ".
+        path: The run directory, or the file of a comparison.
         findings: What it found.
+        values: The settings that are swept, if it belongs to a `--sweep`.
     """
 
     run: str
-    values: Mapping[str, Any]
-    folder: str
+    path: str
     findings: Findings
+    values: Mapping[str, Any] = {}
 
     @property
     def last(self) -> list[CheckpointFindings]:
@@ -38,12 +38,13 @@ class Outcome(NamedTuple):
         return [found for found in checkpoints if found.step == checkpoints[-1].step]
 
 
-def render_sweep(outcomes: Sequence[Outcome]) -> RenderableType:
+def render_comparison(outcomes: Sequence[Outcome]) -> RenderableType:
     """Return one table: a line for each run's last checkpoint."""
-    several = len({outcome.run for outcome in outcomes}) > 1
-    table = Table(title="the sweep: every run's last checkpoint", title_justify="left")
+    names = _apart([outcome.run for outcome in outcomes])
+    several = any(names)
+    table = Table(title="every run's last checkpoint", title_justify="left")
     if several:
-        table.add_column("run")
+        table.add_column("run", overflow="fold")
     for heading in outcomes[0].values:
         table.add_column(heading, no_wrap=True)
     # Names are broken where the terminal is narrow, numbers never.
@@ -52,8 +53,8 @@ def render_sweep(outcomes: Sequence[Outcome]) -> RenderableType:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("worst", justify="right", overflow="fold")
     table.add_column("KL", justify="right", no_wrap=True)
-    for outcome in outcomes:
-        named = [outcome.run] * several + [shown(value) for value in outcome.values.values()]
+    for name, outcome in zip(names, outcomes, strict=True):
+        named = [name] * several + [shown(value) for value in outcome.values.values()]
         for found in outcome.last:
             kl = nats(found.drift.get("kl_to_base"), digits=2)
             table.add_row(*named, found.name, *_task(found), *_forgotten(found), kl)
@@ -65,16 +66,28 @@ def render_sweep(outcomes: Sequence[Outcome]) -> RenderableType:
     return Group(table, Text(legend, style="dim"))
 
 
-def sweep_as_plain(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+def comparison_as_plain(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """Return the lines of the table for `--json`."""
     return [_line(outcome, found) for outcome in outcomes for found in outcome.last]
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """Return what tells names apart: their parts without those that all have alike."""
+    parts = [name.split(" / ") for name in names]
+    if len({len(found) for found in parts}) > 1:
+        return list(names)
+    differ = [len(set(column)) > 1 for column in zip(*parts, strict=True)]
+    return [
+        " / ".join(part for part, kept in zip(found, differ, strict=True) if kept)
+        for found in parts
+    ]
 
 
 def _line(outcome: Outcome, found: CheckpointFindings) -> dict[str, Any]:
     task, average, worst = found.task, found.average, found.worst
     return {
         "run": outcome.run,
-        "folder": outcome.folder,
+        "path": outcome.path,
         "values": dict(outcome.values),
         "checkpoint": found.name,
         "task_accuracy": task.score if task else None,
