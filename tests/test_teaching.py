@@ -148,11 +148,11 @@ methods = ["gt-sft", "sf-sft", "cf-sft"]
 benchmarks = ["mini_piqa"]
 limit = 2
 teachers = { sf-sft = "big", cf-sft = "packaged" }
-settings = { max_steps = 2, temperature = 0.9 }
-
-[studies.advised]
-extends = "small"
 settings = { max_steps = 2 }
+
+[studies.warm]
+extends = "small"
+settings = { temperature = 0.9 }
 """
 
 
@@ -262,12 +262,12 @@ def test_a_kind_that_is_not_installed(session: Session, student: ModelReference)
 
 
 def test_the_study_names_the_teacher_and_the_teacher_advises(plans: Plans) -> None:
-    [run] = plans(method="sf-sft").runs
+    [run] = plans(study="warm", method="sf-sft").runs
     assert run.teacher is not None
     assert run.teacher.name == "big"
     settings: Any = run.settings
     assert (settings.temperature, settings.shots) == (0.9, 2)  # the study's; the teacher's advice
-    [advised] = plans(study="advised", method="sf-sft", overrides={"shots": "1"}).runs
+    [advised] = plans(method="sf-sft", overrides={"shots": "1"}).runs
     settings = advised.settings
     assert (settings.temperature, settings.shots) == (0.6, 1)
     assert run.frozen()["teacher"]["name"] == "big"

@@ -10,6 +10,7 @@ import attrs
 
 from forget.catalogue import StudyEntry
 from forget.convert import to_plain
+from forget.dataset import Dataset
 from forget.errors import PluginError, RequestError
 from forget.evaluation.exam import Exam
 from forget.inference.models import ModelReference, find_model
@@ -185,11 +186,12 @@ def plan(request: RunRequest, session: Session) -> Plan:
             f"{asked} is for one method, and the study {request.study!r} has several. Add --method."
         )
     every = list(variants(request.sweep, request.overrides))
+    known = _Lookups(session)
     runs, pending = [], []
     for cell in _cells(request, study):
         waiting = _waiting(cell, request, study, session)
         if waiting is None:
-            runs += [_settle(cell, request, study, session, variant) for variant in every]
+            runs += [_settle(cell, request, study, session, known, variant) for variant in every]
         else:
             pending.append(waiting)
     if not runs:
@@ -238,18 +240,46 @@ def _nothing_to_do(study: str, pending: Sequence[PendingRun]) -> str:
     return f"Every run of the study {study!r} that was asked for is pending. Install {what}."
 
 
+class _Lookups:
+    """What many runs have in common, and reads files: looked up once."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._models: dict[str, ModelReference] = {}
+        self._benchmarks: dict[Any, list[Exam]] = {}
+        self._tasks: dict[Any, Exam] = {}
+
+    def model(self, name: str) -> ModelReference:
+        if name not in self._models:
+            self._models[name] = find_model(name, self._session.catalogue)
+        return self._models[name]
+
+    def benchmarks(self, selection: Sequence[str], limit: int | None) -> list[Exam]:
+        key = tuple(selection), limit
+        if key not in self._benchmarks:
+            self._benchmarks[key] = self._session.exams(selection, limit)
+        return self._benchmarks[key]
+
+    def task(self, dataset: Dataset, limit: int | None) -> Exam:
+        key = dataset.name, limit
+        if key not in self._tasks:
+            self._tasks[key] = self._session.task_exam(dataset, limit)
+        return self._tasks[key]
+
+
 def _settle(
     cell: Cell,
     request: RunRequest,
     study: StudyEntry,
     session: Session,
+    known: _Lookups,
     variant: Mapping[str, str],
 ) -> Run:
     catalogue = session.catalogue
     request = attrs.evolve(request, overrides={**request.overrides, **variant})
     method = session.plugins.get("methods", cell.method, catalogue)
     dataset = session.plugins.get("datasets", cell.dataset, catalogue)
-    model = find_model(cell.model, catalogue)
+    model = known.model(cell.model)
     teacher = _teacher(cell, method.record, model, request, study, session)
     settings = _settings(cell, method.record, teacher, request, study)
     restriction = None
@@ -260,8 +290,6 @@ def _settle(
         (study.limit, study.task_limit) if request.limit is None else (request.limit,) * 2
     )
     selection = study.benchmarks if request.benchmarks is None else request.benchmarks
-    exams = session.exams(selection, limit)
-    task = session.task_exam(dataset.record, task_limit)
     swept = settled(variant, settings)
     labels = (cell.method, restriction.label if restriction else "", variant_label(swept))
     return Run(
@@ -271,7 +299,7 @@ def _settle(
         method=method,
         seed=cell.seed,
         settings=settings,
-        exams=(*exams, task),
+        exams=(*known.benchmarks(selection, limit), known.task(dataset.record, task_limit)),
         # A model given as a folder goes by the folder's name; the frozen digest tells two apart.
         folder=session.workspace.run(
             request.study, model.name, cell.dataset, "-".join(filter(None, labels)), cell.seed

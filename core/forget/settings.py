@@ -8,6 +8,7 @@ documentation are generated from the class and never typed twice.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 import attrs
@@ -84,7 +85,7 @@ def variant_setting(default: str, help: str, presets: Mapping[str, Mapping[str, 
 
 def describe(cls: type) -> list[SettingInfo]:
     """List the settings of a class in the order of their declaration."""
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     return [
         SettingInfo(f.name, type_name(hints[f.name]), f.default, f.metadata.get("help", ""))
         for f in attrs.fields(cls)
@@ -121,7 +122,7 @@ def build(cls: type[T], *layers: Mapping[str, Any], where: str) -> T:
         SettingsError: An unknown setting, a value of a wrong type, or one out of range.
     """
     fields = {f.name: f for f in attrs.fields(cls)}  # type: ignore[arg-type]
-    hints = get_type_hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     for name, value in _merged(list(fields.values()), layers).items():
         if name not in fields:
@@ -135,6 +136,12 @@ def build(cls: type[T], *layers: Mapping[str, Any], where: str) -> T:
             ) from None
         _check_range(values[name], fields[name], where)
     return cls(**values)
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    """Return the types of the settings; to read them evaluates text."""
+    return get_type_hints(cls)
 
 
 def _merged(
