@@ -246,6 +246,17 @@ def test_a_full_disk_is_said_and_the_run_goes_on_afterwards(
         subprocess.run(["umount", str(place)], check=True)
 
 
+def test_settings_that_left_nothing_to_train_on_can_be_changed(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All examples are longer than 8 tokens; nothing was made that the settings could belie."""
+    status, _, said = forget(arguments(tiny_model, tmp_path / "out", max_length=8), capsys)
+    assert status != 0
+    assert "max_length" in said
+    status, _, _ = forget([*arguments(tiny_model, tmp_path / "out"), "--max-steps=2"], capsys)
+    assert status == 0
+
+
 def test_two_processes_do_not_work_on_one_run(
     tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

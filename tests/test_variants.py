@@ -69,6 +69,7 @@ def test_values_of_other_types_have_names() -> None:
     assert (
         variant_label(values) == "gradient-checkpointing-true-wise-ft-0.25+0.5-lr-schedule-linear"
     )
+    assert variant_label({"stm_perplexity": None}) == "stm-perplexity-none"
     assert variant_label({}) == ""
     assert list(variants({}, {"lr": "1"})) == [{}]
 

@@ -128,10 +128,11 @@ def _check_frozen(run: Run) -> None:
 def _begun(run: Run) -> bool:
     """Say whether a run is what its `run.toml` says, and may not become another.
 
-    One whose teacher wrote nothing to learn from has made nothing yet, and its settings are what
-    must be changed; the completions are in a store of their own.
+    One that was refused while its data were prepared, or whose teacher wrote nothing to learn from,
+    has made nothing yet, and its settings are what must be changed. A teacher's completions are in
+    a store of their own.
     """
-    return run.teacher is None or run.folder.data.exists() or bool(run.folder.steps())
+    return run.folder.data.exists() or bool(run.folder.steps())
 
 
 def _prepare(

@@ -81,7 +81,7 @@ def check_distinct(sweep: Mapping[str, Sequence[str]], folders: Sequence[Any]) -
 
 def shown(value: Any) -> str:
     """Write a value as short as it goes."""
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):  # 300, not 300.0
         return f"{value:g}" if float(f"{value:g}") == value else str(value)
