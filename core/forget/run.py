@@ -13,7 +13,6 @@ import attrs
 
 from forget.dataset import Dataset
 from forget.evaluation.record import ModelLine, SweepRecord, write_record
-from forget.evaluation.sweep import Sweep
 from forget.inference.models import obtain_model
 from forget.inference.weights import model_digest
 from forget.method import Method, PrepareTask, TrainTask
@@ -31,7 +30,10 @@ from forget.training import processes
 from forget.training.interpolation import interpolate
 from forget.training.replay import write_replay
 
-__all__ = ["carry_out", "check_ready", "preflight"]
+__all__ = ["BASE", "Stages", "carry_out", "check_ready", "preflight"]
+
+BASE = "base"
+"""What the base model is called among the models of a run."""
 
 
 def carry_out(run: Run, session: Session, progress: Progress) -> SweepRecord:
@@ -39,40 +41,106 @@ def carry_out(run: Run, session: Session, progress: Progress) -> SweepRecord:
 
     Raises:
         FrozenRunError: The run directory was made with other settings.
+        BusyError: Another process works on the run.
         ForgetError: A step failed; what is finished is kept.
     """
     with exclusive(run.folder.lock):
-        return _carry_out(run, session, progress)
+        stages = Stages(run, session, progress)
+        stages.prepare()
+        stages.evaluate([BASE])
+        record = stages.train()
+        stages.evaluate([line.name for line in record.checkpoints])
+        return record
 
 
-def _carry_out(run: Run, session: Session, progress: Progress) -> SweepRecord:
-    run = attrs.evolve(run, model=obtain_model(run.model, progress))
-    # A teacher that has done its work is not needed any more, on this machine or at all.
-    teacher = run.teacher if verify(run.folder.data) is None else None
-    if teacher is not None:
-        teacher = teacher.obtain(progress)
-    base = run.model.folder
-    assert base is not None
-    with progress.task("checking the model's files", None):
-        digest = run.model.digest()
-    frozen = {**run.frozen(), "model_digest": digest}
-    if not _begun(run):
-        run.folder.runfile.unlink(missing_ok=True)
-    runfile.freeze(run.folder.runfile, frozen, provenance(run, session))
-    sweep = session.sweep(run.exams, base)
-    _prepare(run, teacher, session, base, progress)
-    sweep.run(base, digest, "base", progress)
-    sweep.engine.release()  # training needs the memory
-    _train(run, base, progress)
-    interpolated = wise_folders(run)
-    if interpolated:
-        interpolate(base, _last(run), interpolated, progress, replace=True)
-    models = _models(run)
-    record = _record(run, models, sweep, digest)
-    write_record(run.folder.sweep, record)
-    for model, line in zip(models, record.checkpoints, strict=True):
-        sweep.run(model.folder, line.digest, line.name, progress)
-    return record
+class Stages:
+    """The stages of one run, each of which does what is left of it and nothing else.
+
+    `prepare` and `train` are for one process at a time: hold the run's lock.
+
+    Args:
+        run: The run; its model is fetched or converted if it is not on this machine.
+        session: What it works with.
+        progress: Where to report.
+
+    Raises:
+        ModelError: The model, or the teacher's, cannot be had.
+    """
+
+    def __init__(self, run: Run, session: Session, progress: Progress) -> None:
+        self._run = attrs.evolve(run, model=obtain_model(run.model, progress))
+        assert self._run.model.folder is not None
+        self._base = self._run.model.folder
+        self._session, self._progress = session, progress
+        with progress.task("checking the model's files", None):
+            digest = self._run.model.digest()
+        self._sweep = session.sweep(run.exams, self._base)
+        self._digests = {BASE: digest}
+
+    def prepare(self) -> None:
+        """Freeze the settings, have the teacher write, and write the training data.
+
+        Raises:
+            FrozenRunError: The run directory was made with other settings.
+        """
+        run = self._run
+        # A teacher that has done its work is not needed any more, on this machine or at all.
+        teacher = run.teacher if verify(run.folder.data) is None else None
+        if teacher is not None:
+            teacher = teacher.obtain(self._progress)
+        if not _begun(run):
+            run.folder.runfile.unlink(missing_ok=True)
+        frozen = {**run.frozen(), "model_digest": self._digests[BASE]}
+        runfile.freeze(run.folder.runfile, frozen, provenance(run, self._session))
+        _prepare(run, teacher, self._session, self._base, self._progress)
+
+    def train(self) -> SweepRecord:
+        """Train to the end, make what is made of the last checkpoint, and write what there is."""
+        run = self._run
+        self._sweep.engine.release()  # training needs the memory
+        _train(run, self._base, self._progress)
+        interpolated = wise_folders(run)
+        if interpolated:
+            interpolate(self._base, _last(run), interpolated, self._progress, replace=True)
+        record = self._record(_models(run))
+        write_record(run.folder.sweep, record)
+        return record
+
+    def evaluate(self, names: Sequence[str]) -> None:
+        """Score the base model, checkpoints, or what is made of them, by their names."""
+        folders = {BASE: self._base, **{m.name: m.folder for m in _models(self._run)}}
+        for name in names:
+            self._sweep.run(
+                folders[name], self._digest_of(name, folders[name]), name, self._progress
+            )
+
+    def _digest_of(self, name: str, folder: Path) -> str:
+        """Read a model through once: that takes seconds for each gigabyte."""
+        if name not in self._digests:
+            self._digests[name] = model_digest(folder)
+        return self._digests[name]
+
+    def _record(self, models: Sequence[_Model]) -> SweepRecord:
+        *benchmarks, task = self._run.exams
+        return SweepRecord(
+            title=self._run.title,
+            base_model=self._run.model.name,
+            benchmarks=tuple(exam.name for exam in benchmarks),
+            task=task.name,
+            base=self._line(_Model(BASE, 0, self._base)),
+            checkpoints=tuple(self._line(model) for model in models),
+            fingerprint=dict(self._sweep.engine.fingerprint()),
+        )
+
+    def _line(self, model: _Model) -> ModelLine:
+        digest = self._digest_of(model.name, model.folder)
+        return ModelLine(
+            name=model.name,
+            step=model.step,
+            digest=digest,
+            evaluations=self._sweep.relative_folders(digest),
+            drift=_drift(model.folder),
+        )
 
 
 def preflight(run: Run, session: Session) -> None:
@@ -210,35 +278,12 @@ def _models(run: Run) -> list[_Model]:
     """List the checkpoints by their steps, then what was made of the last one."""
     steps = run.folder.steps()
     found = [_Model(checkpoint_name(step), step, run.folder.checkpoint(step)) for step in steps]
-    for alpha, folder in wise_folders(run).items():
+    for alpha, folder in wise_folders(run).items() if steps else ():
         found.append(_Model(wise_name(checkpoint_name(steps[-1]), alpha), steps[-1], folder))
     return found
-
-
-def _record(run: Run, models: Sequence[_Model], sweep: Sweep, base_digest: str) -> SweepRecord:
-    *benchmarks, task = run.exams
-    checkpoints = [
-        attrs.evolve(_line(m.name, m.step, model_digest(m.folder), sweep), drift=_drift(m.folder))
-        for m in models
-    ]
-    return SweepRecord(
-        title=run.title,
-        base_model=run.model.name,
-        benchmarks=tuple(exam.name for exam in benchmarks),
-        task=task.name,
-        base=_line("base", 0, base_digest, sweep),
-        checkpoints=tuple(checkpoints),
-        fingerprint=dict(sweep.engine.fingerprint()),
-    )
 
 
 def _drift(folder: Path) -> dict[str, Any]:
     """Return what a checkpoint's manifest says of its distance from the base."""
     manifest = read_manifest(folder)
     return dict(manifest.details.get("drift", {})) if manifest is not None else {}
-
-
-def _line(name: str, step: int, digest: str, sweep: Sweep) -> ModelLine:
-    return ModelLine(
-        name=name, step=step, digest=digest, evaluations=sweep.relative_folders(digest)
-    )
