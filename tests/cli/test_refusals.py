@@ -171,6 +171,7 @@ def test_a_run_frozen_with_other_settings(
         method="gt-sft", model=str(model), benchmarks=("mini_piqa",), overrides={"lr": 1e-3}
     )
     (run,) = plan(request, open_session(out=out)).runs
+    run.folder.data.mkdir(parents=True)
     runfile.freeze(run.folder.runfile, run.frozen(), {})
     command = ["run", "--method", "gt-sft", "--model", str(model), "--benchmarks", "mini_piqa"]
     said = refused([*command, "--set", "lr=1e-5"], out, capsys)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from forget.plan import RunRequest
 
 __all__ = [
     "data_option",
@@ -14,6 +17,8 @@ __all__ = [
     "names",
     "out_option",
     "registry_option",
+    "request_from",
+    "request_options",
     "session_from",
     "session_options",
 ]
@@ -82,9 +87,82 @@ _SESSION_OPTIONS = (
 )
 
 
+_REQUEST_OPTIONS = (
+    click.option("--method", help="Method to train by; `forget list methods` shows them."),
+    click.option("--model", help="Base model: name, Hub id or folder.  [default: the study's]"),
+    click.option("--dataset", help="Dataset to train on.  [default: the study's]"),
+    click.option("--teacher", help="Teacher, for methods that need one.  [default: the study's]"),
+    click.option(
+        "--restrict-to",
+        metavar="RUN",
+        type=click.Path(path_type=Path),
+        help="Train only on the questions that this run directory kept.",
+    ),
+    click.option("--study", help="Study whose choices and settings hold.  [default: demo]"),
+    click.option("--benchmarks", help="Benchmarks and suites, by commas.  [default: the study's]"),
+    click.option(
+        "--limit",
+        type=int,
+        help="Score only this many items of each benchmark.  [default: the study's]",
+    ),
+    click.option("--max-steps", type=int, help="Stop training after this many optimiser steps."),
+    click.option("--seed", type=int, help="Seed of the run.  [default: the study's]"),
+    click.option(
+        "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Change a setting."
+    ),
+    click.option(
+        "--sweep",
+        "sweeps",
+        multiple=True,
+        metavar="NAME=VALUE,...",
+        help="One run for each value of a setting, and a table of them all.",
+    ),
+)
+_REQUESTED = ("method", "model", "dataset", "limit", "seed", "teacher", "restrict_to")
+"""Options that go into the request under their own names."""
+
+
+def request_options(function: F) -> F:
+    """Add the options that say which runs are meant."""
+    return _with(_REQUEST_OPTIONS, function)
+
+
+def request_from(
+    *,
+    assignments: tuple[str, ...],
+    sweeps: tuple[str, ...],
+    max_steps: int | None,
+    benchmarks: str | None,
+    study: str | None,
+    **options: Any,
+) -> tuple[RunRequest, dict[str, Any]]:
+    """Return the request that the options of `request_options` make, and the other options."""
+    from forget.plan import RunRequest
+    from forget.settings import parse_assignments
+    from forget.variants import parse_sweeps
+
+    if options["method"] is None and study is None:
+        raise click.UsageError("Choose a --method (or a whole --study). See `forget list methods`.")
+    overrides: dict[str, Any] = dict(parse_assignments(assignments))
+    if max_steps is not None:
+        overrides["max_steps"] = max_steps
+    request = RunRequest(
+        study=study or "demo",
+        benchmarks=names(benchmarks),
+        overrides=overrides,
+        sweep=parse_sweeps(sweeps),
+        **{key: options.pop(key) for key in _REQUESTED},
+    )
+    return request, options
+
+
 def session_options(function: F) -> F:
     """Add the options that a session is opened with."""
-    for option in reversed(_SESSION_OPTIONS):
+    return _with(_SESSION_OPTIONS, function)
+
+
+def _with(options: tuple[Callable[[F], F], ...], function: F) -> F:
+    for option in reversed(options):
         function = option(function)
     return function
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from forget.cli.options import json_option, names, session_from, session_options
+from forget.cli.options import (
+    json_option,
+    request_from,
+    request_options,
+    session_from,
+    session_options,
+)
 
 if TYPE_CHECKING:
     from forget.plan import PendingRun, Plan, Run
@@ -26,68 +31,18 @@ Examples:
 The same command continues a run that was interrupted.
 """
 
-_REQUESTED = ("method", "model", "dataset", "limit", "seed", "teacher", "restrict_to")
-"""Options that go into the request under their own names."""
-
 
 @click.command("run", epilog=_EPILOG)
-@click.option("--method", help="Method to train by; `forget list methods` shows them.")
-@click.option("--model", help="Base model: name, Hub id or folder.  [default: the study's]")
-@click.option("--dataset", help="Dataset to train on.  [default: the study's]")
-@click.option("--teacher", help="Teacher, for methods that need one.  [default: the study's]")
-@click.option(
-    "--restrict-to",
-    metavar="RUN",
-    type=click.Path(path_type=Path),
-    help="Train only on the questions that this run directory kept.",
-)
-@click.option("--study", help="Study whose choices and settings hold.  [default: demo]")
-@click.option("--benchmarks", help="Benchmarks and suites, by commas.  [default: the study's]")
-@click.option(
-    "--limit",
-    type=int,
-    help="Score only this many items of each benchmark.  [default: the study's]",
-)
-@click.option("--max-steps", type=int, help="Stop training after this many optimiser steps.")
-@click.option("--seed", type=int, help="Seed of the run.  [default: the study's]")
-@click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Change a setting.")
-@click.option(
-    "--sweep",
-    "sweeps",
-    multiple=True,
-    metavar="NAME=VALUE,...",
-    help="One run for each value of a setting, and a table of them all.",
-)
+@request_options
 @click.option("--dry-run", is_flag=True, help="Show what would be done and what is done; no more.")
 @session_options
 @json_option
-def command(
-    assignments: tuple[str, ...],
-    sweeps: tuple[str, ...],
-    max_steps: int | None,
-    benchmarks: str | None,
-    dry_run: bool,
-    as_json: bool,
-    **options: Any,
-) -> None:
+def command(dry_run: bool, as_json: bool, **options: Any) -> None:
     """Train by a method, evaluate base and every checkpoint, and say what was forgotten."""
-    from forget.plan import RunRequest, plan
-    from forget.settings import parse_assignments
-    from forget.variants import parse_sweeps
+    from forget.plan import plan
 
-    if options["method"] is None and options["study"] is None:
-        raise click.UsageError("Choose a --method (or a whole --study). See `forget list methods`.")
-    overrides: dict[str, Any] = dict(parse_assignments(assignments))
-    if max_steps is not None:
-        overrides["max_steps"] = max_steps
-    request = RunRequest(
-        study=options.pop("study") or "demo",
-        benchmarks=names(benchmarks),
-        overrides=overrides,
-        sweep=parse_sweeps(sweeps),
-        **{key: options.pop(key) for key in _REQUESTED},
-    )
-    session = session_from(**options)
+    request, rest = request_from(**options)
+    session = session_from(**rest)
     planned = plan(request, session)
     if dry_run:
         _show_outlook(planned, session, as_json)
