@@ -106,9 +106,18 @@ class Stages:
         write_record(run.folder.sweep, record)
         return record
 
+    def models(self) -> list[str]:
+        """Name what can be evaluated: the base, complete checkpoints, and what is made of them."""
+        return list(self._folders())
+
+    def _folders(self) -> dict[str, Path]:
+        made = {model.name: model.folder for model in _models(self._run)}
+        complete = {name: folder for name, folder in made.items() if read_manifest(folder)}
+        return {BASE: self._base, **complete}
+
     def evaluate(self, names: Sequence[str]) -> None:
-        """Score the base model, checkpoints, or what is made of them, by their names."""
-        folders = {BASE: self._base, **{m.name: m.folder for m in _models(self._run)}}
+        """Score models by their names."""
+        folders = self._folders()
         for name in names:
             self._sweep.run(
                 folders[name], self._digest_of(name, folders[name]), name, self._progress

@@ -1,0 +1,97 @@
+"""The units of a study as a table: a line for each run, and one for all of a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, get_args
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from forget.plan import PendingRun
+from forget.run import BASE
+from forget.scheduler.units import Stage, State, Unit
+
+__all__ = ["render_units", "units_as_plain"]
+
+_STYLES: dict[State, str] = {"done": "green", "begun": "yellow", "ready": "", "waiting": "dim"}
+
+
+def render_units(units: Sequence[Unit], pending: Sequence[PendingRun]) -> RenderableType:
+    """Return a line for each run and a line for each stage."""
+    parts: list[RenderableType] = [_runs(units), Text(), _stages(units)]
+    for waiting in pending:
+        parts.append(Text(f"{waiting.title}: pending, waits for {waiting.waits_for}", "yellow"))
+    return Group(*parts)
+
+
+def units_as_plain(units: Sequence[Unit], pending: Sequence[PendingRun]) -> dict[str, Any]:
+    """Return the same for `--json`."""
+    runs = dict.fromkeys(unit.run.title for unit in units)
+    return {
+        "runs": list(runs),
+        "units": [_plain(unit) for unit in units],
+        "pending": [waiting._asdict() for waiting in pending],
+    }
+
+
+def _plain(unit: Unit) -> dict[str, Any]:
+    return {
+        "name": unit.name,
+        "run": unit.run.title,
+        "stage": unit.stage,
+        "model": unit.model or None,
+        "needs": list(unit.needs),
+        "state": unit.state,
+        "detail": unit.detail,
+        "expected": unit.expected,
+    }
+
+
+def _runs(units: Sequence[Unit]) -> Table:
+    table = Table(title="runs", title_justify="left")
+    table.add_column("run", overflow="fold")
+    for heading in ("data", "training"):
+        table.add_column(heading)
+    table.add_column("evaluated", justify="right")
+    own = [unit for unit in units if unit.model != BASE]
+    for title, group in groupby(own, key=lambda unit: unit.run.title):
+        data, training, *evaluations = group
+        table.add_row(title, _state(data), _state(training), _evaluated(evaluations))
+    for unit in units:
+        if unit.model == BASE:
+            table.add_row(unit.name.replace("/", " / "), "", "", _state(unit))
+    return table
+
+
+def _state(unit: Unit) -> Text:
+    detail = f", {unit.detail}" if unit.detail and unit.state != "ready" else ""
+    return Text(f"{unit.state}{detail}", _STYLES[unit.state])
+
+
+def _evaluated(evaluations: Sequence[Unit]) -> Text:
+    done = sum(unit.state == "done" for unit in evaluations)
+    expected = [unit.expected for unit in evaluations]
+    known = [count for count in expected if count is not None]
+    every = str(sum(known)) if len(known) == len(expected) else f"{sum(known)} + ?"
+    state: State = "done" if done == len(evaluations) else "begun" if done else "ready"
+    return Text(f"{done} of {every}", _STYLES[state])
+
+
+def _stages(units: Sequence[Unit]) -> Table:
+    table = Table(title="units", title_justify="left")
+    table.add_column("stage")
+    for state in get_args(State):
+        table.add_column(state, justify="right")
+    for stage in get_args(Stage):
+        counts = list(_counts(units, stage))
+        if any(counts):
+            table.add_row(stage, *map(str, counts))
+    return table
+
+
+def _counts(units: Sequence[Unit], stage: Stage) -> Iterator[int]:
+    for state in get_args(State):
+        yield sum(unit.stage == stage and unit.state == state for unit in units)

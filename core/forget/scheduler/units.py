@@ -1,0 +1,190 @@
+"""Units: the smallest pieces of work there are, with what is done of them, from the disk alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import attrs
+
+from forget.evaluation.sweep import Sweep
+from forget.inference.weights import model_digest
+from forget.plan import Plan, Run, wise_folders, wise_name
+from forget.run import BASE
+from forget.session import Session
+from forget.store.layout import checkpoint_name
+from forget.store.manifest import read_manifest
+from forget.training.interpolation import is_interpolation
+
+__all__ = ["Stage", "State", "Unit", "units_of"]
+
+Stage = Literal["prepare", "generate", "train", "evaluate"]
+"""What is done; to generate is to prepare with a teacher, which is another kind of job."""
+
+State = Literal["done", "begun", "ready", "waiting"]
+"""Begun: ready, and a part of it is on disk. Waiting: for other units."""
+
+
+@attrs.frozen(kw_only=True)
+class Unit:
+    """One piece of work.
+
+    Attributes:
+        name: Unlike any other's: ``phase1/qwen3-1.7b/gsm8k/gt-sft/seed-0/train``.
+        stage: What is done.
+        run: The run it belongs to, or the first of those that share it.
+        model: The model that is evaluated, as the run calls it; empty for checkpoints to come.
+        needs: Names of the units that must be done before.
+        state: What is to be done of it.
+        detail: What is done of it, in words.
+        expected: Models that it evaluates; None where their number is not known yet.
+    """
+
+    name: str
+    stage: Stage
+    run: Run
+    model: str = ""
+    needs: tuple[str, ...] = ()
+    state: State
+    detail: str = ""
+    expected: int | None = None
+
+
+def units_of(plan: Plan, session: Session) -> list[Unit]:
+    """Return the units of all runs of a plan, each after those that it needs.
+
+    A base model is evaluated once for all runs on the same dataset; for one dataset after the
+    other, because these have their benchmarks in common.
+    """
+    units: list[Unit] = []
+    bases: dict[tuple[str, str], str] = {}
+    before: dict[str, str] = {}
+    sweeps: dict[tuple[str, str], Sweep] = {}
+    for run in plan.runs:
+        key = run.model.name, run.dataset.record.name
+        if key not in bases:
+            sweeps[key] = session.sweep(run.exams, run.model.folder)
+            unit = _base(run, sweeps[key], before.get(run.model.name))
+            units.append(unit)
+            bases[key] = before[run.model.name] = unit.name
+        units += _of_run(run, sweeps[key])
+    done = {unit.name for unit in units if unit.state == "done"}
+    return [_settled(unit, done) for unit in units]
+
+
+def _settled(unit: Unit, done: set[str]) -> Unit:
+    """Have a unit wait for others that are not done; what is done waits for nothing."""
+    if unit.state == "done" or done.issuperset(unit.needs):
+        return unit
+    return attrs.evolve(unit, state="waiting")
+
+
+class _Found(NamedTuple):
+    """What is on disk of a unit."""
+
+    state: State
+    detail: str = ""
+
+
+def _base(run: Run, sweep: Sweep, before: str | None) -> Unit:
+    digest = None if run.model.folder is None else run.model.digest(recompute=False)
+    found = _Found("ready") if digest is None else _scored(digest, sweep)
+    return Unit(
+        name="/".join((*_parts(run)[:3], BASE)),
+        stage="evaluate",
+        run=run,
+        model=BASE,
+        needs=(before,) if before else (),
+        state=found.state,
+        detail=found.detail,
+        expected=1,
+    )
+
+
+def _of_run(run: Run, sweep: Sweep) -> Iterator[Unit]:
+    prefix = "/".join(_parts(run))
+    prepared = _prepared(run)
+    published = [s for s in run.folder.steps() if read_manifest(run.folder.checkpoint(s))]
+    trained = _trained(run, published)
+    prepare = Unit(
+        name=f"{prefix}/prepare",
+        stage="prepare" if run.teacher is None else "generate",
+        run=run,
+        state=prepared.state,
+        detail=prepared.detail,
+    )
+    train = Unit(
+        name=f"{prefix}/train",
+        stage="train",
+        run=run,
+        needs=(prepare.name,),
+        state=trained.state,
+        detail=trained.detail,
+    )
+    yield from (prepare, train)
+    for name, folder in _models(run, published, trained.state == "done"):
+        found = _scored(model_digest(folder, recompute=False), sweep)
+        yield Unit(
+            name=f"{prefix}/evaluate/{name.replace(' ', '-')}",
+            stage="evaluate",
+            run=run,
+            model=name,
+            state=found.state,
+            detail=found.detail,
+            expected=1,
+        )
+    if trained.state != "done":
+        yield Unit(
+            name=f"{prefix}/evaluate",
+            stage="evaluate",
+            run=run,
+            needs=(train.name,),
+            state="ready",
+            expected=_to_come(run, len(published)),
+        )
+
+
+def _parts(run: Run) -> tuple[str, ...]:
+    """Return study, model, dataset, method and seed as the run directory has them."""
+    return run.folder.path.parts[-5:]
+
+
+def _models(run: Run, published: Sequence[int], trained: bool) -> Iterator[tuple[str, Path]]:
+    for step in published:
+        yield checkpoint_name(step), run.folder.checkpoint(step)
+    if trained:
+        for alpha, folder in wise_folders(run).items():
+            yield wise_name(checkpoint_name(published[-1]), alpha), folder
+
+
+def _prepared(run: Run) -> _Found:
+    manifest = read_manifest(run.folder.data)
+    if manifest is None or (run.replay is not None and read_manifest(run.folder.replay) is None):
+        return _Found("ready")
+    return _Found("done", f"{manifest.details.get('rows'):,} examples")
+
+
+def _trained(run: Run, published: Sequence[int]) -> _Found:
+    """The record of a run is written when its training has ended."""
+    detail = f"step {published[-1]:,}" if published else ""
+    made = all(is_interpolation(folder) for folder in wise_folders(run).values())
+    if run.folder.sweep.is_file() and published and made:
+        return _Found("done", detail)
+    return _Found("begun" if published else "ready", detail)
+
+
+def _scored(digest: str, sweep: Sweep) -> _Found:
+    every = len(sweep.exams)
+    done = every - len(sweep.missing(digest))
+    state: State = "done" if done == every else "begun" if done else "ready"
+    return _Found(state, f"{done} of {every} benchmarks")
+
+
+def _to_come(run: Run, published: int) -> int | None:
+    """Return how many models a training will still make, if its length is known."""
+    steps = run.settings.max_steps
+    if steps is None:
+        return None
+    checkpoints = -(-steps // run.settings.checkpoint_every)
+    return max(0, checkpoints - published) + len(run.settings.wise_ft)
