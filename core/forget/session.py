@@ -55,6 +55,7 @@ class Session:
         mirror: Where data comes from.
         workspace: The output folder.
         options: What models are evaluated with.
+        registries: Registry files that were laid over the shipped one, for processes it starts.
     """
 
     catalogue: Catalogue
@@ -62,6 +63,7 @@ class Session:
     mirror: Mirror
     workspace: Workspace
     options: EngineOptions = attrs.field(factory=EngineOptions)
+    registries: Sequence[Path] = ()
 
     def benchmarks(self, selection: Sequence[str]) -> list[Benchmark]:
         """Return the benchmarks of a list of benchmark and suite names.
@@ -179,6 +181,7 @@ def open_session(
         mirror=chosen_mirror(data),
         workspace=Workspace(out.absolute()),
         options=options,
+        registries=tuple(registries),
     )
 
 

@@ -15,7 +15,8 @@ from forget.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from forget.plan import PendingRun, Plan, Run
+    from forget.plan import PendingRun, Plan, Run, RunRequest
+    from forget.report.comparison import Outcome
     from forget.session import Session
 
 _EPILOG = """\b
@@ -34,20 +35,37 @@ The same command continues a run that was interrupted.
 
 @click.command("run", epilog=_EPILOG)
 @request_options
+@click.option(
+    "--on",
+    "executor",
+    type=click.Choice(["local"]),
+    help="Do it in several processes: local takes every GPU of this machine.",
+)
+@click.option(
+    "--slots", type=int, help="Processes at a time with --on local.  [default: a GPU each]"
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be done and what is done; no more.")
 @session_options
 @json_option
-def command(dry_run: bool, as_json: bool, **options: Any) -> None:
+def command(
+    executor: str | None, slots: int | None, dry_run: bool, as_json: bool, **options: Any
+) -> None:
     """Train by a method, evaluate base and every checkpoint, and say what was forgotten."""
     from forget.plan import plan
 
+    if slots is not None and executor is None:
+        raise click.UsageError("--slots is for several processes. Add --on local.")
     request, rest = request_from(**options)
     session = session_from(**rest)
     planned = plan(request, session)
     if dry_run:
         _show_outlook(planned, session, as_json)
-    else:
+        return
+    _check(planned, session)
+    if executor is None:
         _carry_out(planned, session, as_json)
+    else:
+        _execute(planned, request, session, slots, as_json)
 
 
 def _show_outlook(planned: Plan, session: Session, as_json: bool) -> None:
@@ -86,17 +104,61 @@ def _outlook_as_plain(run: Run, steps: list[Any]) -> dict[str, Any]:
     }
 
 
-def _carry_out(planned: Plan, session: Session, as_json: bool) -> None:
-    from forget.cli.console import print_outcomes, print_table, quiet_libraries
-    from forget.report.comparison import Outcome
-    from forget.report.findings import collect
-    from forget.report.terminal import render
-    from forget.run import carry_out, preflight
+def _check(planned: Plan, session: Session) -> None:
+    from forget.run import preflight
 
     for run in planned.runs:
         preflight(run, session)
     for waiting in planned.pending:
         click.secho(_pending_line(waiting), fg="yellow", err=True)
+
+
+def _execute(
+    planned: Plan, request: RunRequest, session: Session, slots: int | None, as_json: bool
+) -> None:
+    """Have processes do it, and show what those runs have found that are done."""
+    from forget.cli.console import print_outcomes, print_table
+    from forget.cli.jobs import JobsView, failures_in_words
+    from forget.errors import WorkError
+    from forget.report.terminal import render
+    from forget.scheduler.local import LocalExecutor, find_slots
+
+    view = JobsView()
+    executor = LocalExecutor(request, session, find_slots(session, slots), view.tell)
+    with view.shown():
+        executor.run()
+    outcomes = [found for run in planned.runs if (found := _found(run, session)) is not None]
+    for outcome in () if as_json else outcomes:
+        print_table(render(outcome.findings))
+    if outcomes:
+        print_outcomes(outcomes, as_json)
+    if executor.failures:
+        raise WorkError(failures_in_words(list(executor.failures.values())))
+
+
+def _found(run: Run, session: Session) -> Outcome | None:
+    """Return what a run has found so far; None if its training or its base is not done."""
+    from forget.errors import DataError
+    from forget.evaluation.record import read_record
+    from forget.report.comparison import Outcome
+    from forget.report.findings import collect
+
+    if not run.folder.sweep.is_file():
+        return None
+    try:
+        findings = collect(read_record(run.folder.sweep), session.workspace.root)
+    except DataError:
+        return None
+    return Outcome(run.cell, str(run.folder.path), findings, run.swept)
+
+
+def _carry_out(planned: Plan, session: Session, as_json: bool) -> None:
+    from forget.cli.console import print_outcomes, print_table, quiet_libraries
+    from forget.report.comparison import Outcome
+    from forget.report.findings import collect
+    from forget.report.terminal import render
+    from forget.run import carry_out
+
     outcomes = []
     for run in planned.runs:
         with quiet_libraries(run.folder.log) as screen:

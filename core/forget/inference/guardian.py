@@ -49,7 +49,7 @@ class Guardian:
         def look() -> None:
             for pid in _children() - before - started:
                 started.add(pid)
-                self._tell(pid)
+                self.watch(pid)
 
         def keep_looking() -> None:
             while not over.wait(_LOOK_EVERY_S):
@@ -71,7 +71,8 @@ class Guardian:
             pipe.close()
         self._process.wait()
 
-    def _tell(self, pid: int) -> None:
+    def watch(self, pid: int) -> None:
+        """Watch over one process more."""
         with suppress(OSError, ValueError):  # it was killed; what it guarded is still ended at exit
             pipe = self._pipe()
             pipe.write(f"{pid}\n".encode())

@@ -55,12 +55,14 @@ def units_of(plan: Plan, session: Session) -> list[Unit]:
     """Return the units of all runs of a plan, each after those that it needs.
 
     A base model is evaluated once for all runs on the same dataset; for one dataset after the
-    other, because these have their benchmarks in common.
+    other, because these have their benchmarks in common. So have runs by the same teacher its
+    completions: one of them asks, and the next one asks for what is left.
     """
     units: list[Unit] = []
     bases: dict[tuple[str, str], str] = {}
     before: dict[str, str] = {}
     sweeps: dict[tuple[str, str], Sweep] = {}
+    asking: dict[tuple[str, str], str] = {}
     for run in plan.runs:
         key = run.model.name, run.dataset.record.name
         if key not in bases:
@@ -68,7 +70,13 @@ def units_of(plan: Plan, session: Session) -> list[Unit]:
             unit = _base(run, sweeps[key], before.get(run.model.name))
             units.append(unit)
             bases[key] = before[run.model.name] = unit.name
-        units += _of_run(run, sweeps[key])
+        own = list(_of_run(run, sweeps[key]))
+        if run.teacher is not None:
+            asked = run.teacher.name, run.dataset.record.name
+            if asked in asking:
+                own[0] = attrs.evolve(own[0], needs=(asking[asked],))
+            asking[asked] = own[0].name
+        units += own
     done = {unit.name for unit in units if unit.state == "done"}
     return [_settled(unit, done) for unit in units]
 
@@ -166,10 +174,11 @@ def _prepared(run: Run) -> _Found:
 
 
 def _trained(run: Run, published: Sequence[int]) -> _Found:
-    """The record of a run is written when its training has ended."""
+    """The record of a run is written when its training has ended; a checkpoint may be damaged."""
+    whole = len(published) == len(run.folder.steps())
     detail = f"step {published[-1]:,}" if published else ""
     made = all(is_interpolation(folder) for folder in wise_folders(run).values())
-    if run.folder.sweep.is_file() and published and made:
+    if run.folder.sweep.is_file() and published and whole and made:
         return _Found("done", detail)
     return _Found("begun" if published else "ready", detail)
 

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from forget.errors import RequestError
 from forget.plan import Run
 from forget.progress import Progress
-from forget.run import Stages, preflight
+from forget.run import Stages, check_ready, preflight
 from forget.scheduler.units import Stage
 from forget.session import Session
 from forget.store.lock import exclusive
@@ -34,7 +34,10 @@ def work(
         BusyError: Another process prepares or trains the run.
         ForgetError: It failed; what is finished is kept.
     """
-    preflight(run, session)
+    if stage == "evaluate":
+        check_ready(run)  # it reads no training data
+    else:
+        preflight(run, session)
     if stage == "train" and read_manifest(run.folder.data) is None:
         raise RequestError(
             f"{run.title} cannot be trained: its data are not prepared. Do `forget work prepare` "

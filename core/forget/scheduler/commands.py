@@ -1,0 +1,81 @@
+"""The command line of a unit, which a person can read and run by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from forget.plan import Run, RunRequest
+from forget.scheduler.units import Unit
+from forget.session import EngineOptions, Session
+from forget.variants import shown
+
+__all__ = ["command_of"]
+
+
+def command_of(
+    unit: Unit, models: tuple[str, ...], request: RunRequest, session: Session
+) -> list[str]:
+    """Return the words after ``forget`` that do a unit.
+
+    Args:
+        unit: What is to be done.
+        models: What is evaluated, if it is an evaluation.
+        request: What the unit's study was planned from.
+        session: The session it was planned in.
+    """
+    stage = "prepare" if unit.stage == "generate" else unit.stage
+    options = {**_of_run(unit.run, request), **_of_session(session)}
+    words = ["work", stage, *models]
+    for name, value in options.items():
+        words += [word for text in _texts(value) for word in (f"--{name}", text)]
+    return words
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        yield from map(str, value)
+    elif value is not None:
+        yield str(value)
+
+
+def _of_run(run: Run, request: RunRequest) -> dict[str, Any]:
+    changes = {name: value for name, value in request.overrides.items() if name not in run.swept}
+    return {
+        "study": run.study,
+        # A model given as a folder goes by the folder's name, and is found by its path.
+        "model": run.model.name if run.model.entry is not None else run.model.folder,
+        "dataset": run.dataset.record.name,
+        "method": run.method.record.name,
+        "seed": run.seed,
+        "teacher": request.teacher,
+        "restrict-to": request.restrict_to and request.restrict_to.absolute(),
+        "benchmarks": request.benchmarks and ",".join(request.benchmarks),
+        "limit": request.limit,
+        "set": _assignments(changes),
+        "sweep": _assignments(run.swept),
+    }
+
+
+def _assignments(values: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name}={value if isinstance(value, str) else shown(value)}"
+        for name, value in values.items()
+    ]
+
+
+def _of_session(session: Session) -> dict[str, Any]:
+    usual = EngineOptions()
+    options = attrs.asdict(session.options)
+    return {
+        "registry": [path.absolute() for path in session.registries],
+        "data": session.mirror.root and session.mirror.root.absolute(),
+        "out": session.workspace.root,
+        **{
+            name.replace("_", "-"): value
+            for name, value in options.items()
+            if value != getattr(usual, name)
+        },
+    }
