@@ -115,6 +115,11 @@ class Stages:
         complete = {name: folder for name, folder in made.items() if read_manifest(folder)}
         return {BASE: self._base, **complete}
 
+    def unfinished(self, name: str) -> bool:
+        """Say whether something of a model is not scored yet."""
+        digest = model_digest(self._folders()[name], recompute=False)
+        return bool(self._sweep.missing(digest))
+
     def evaluate(self, names: Sequence[str]) -> None:
         """Score models by their names."""
         folders = self._folders()

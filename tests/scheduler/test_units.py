@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from forget.plan import Plan, RunRequest, plan
+from forget.scheduler.costs import Costs
 from forget.scheduler.matrix import render_units, units_as_plain
 from forget.scheduler.units import Unit, units_of
 from forget.session import Session, open_session
@@ -103,12 +104,12 @@ def test_a_base_is_scored_for_one_dataset_after_the_other(session: Session) -> N
 def test_as_a_table_and_as_json(planned: Plan, session: Session) -> None:
     units = units_of(planned, session)
     console = Console(file=StringIO(), width=100)
-    console.print(render_units(units, planned.pending))
+    console.print(render_units(units, planned.pending, Costs({}), 1))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "0 of 3" in text
     assert "made-up" in text
     assert "waits for method made-up" in text
-    plain: Any = json.loads(json.dumps(units_as_plain(units, planned.pending)))
+    plain: Any = json.loads(json.dumps(units_as_plain(units, planned.pending, Costs({}), 1)))
     assert len(plain["runs"]) == 4
     assert len(plain["pending"]) == 2
     assert {unit["state"] for unit in plain["units"]} == {"ready", "waiting"}

@@ -51,7 +51,17 @@ def test_stage_by_stage_it_is_the_same_run(
     ]  # fmt: skip
     assert results(tmp_path / "parts") == results(tmp_path / "whole")
     status, said, _ = forget(["plan", *parts[1:], "--json"], capsys)
-    assert {unit["state"] for unit in json.loads(said)["units"]} == {"done"}
+    found = json.loads(said)
+    assert {unit["state"] for unit in found["units"]} == {"done"}
+    assert found["left"]["seconds"] == 0
+    assert all(unit["seconds"] > 0 for unit in found["units"])
+    [journal] = (tmp_path / "parts").rglob("work.jsonl")
+    taken = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert [(line["stage"], line["models"]) for line in taken] == [
+        ("evaluate", 1), ("prepare", 0), ("train", 0), ("evaluate", 1), ("evaluate", 2)
+    ]  # fmt: skip
+    assert all(0.1 < line["peak_gb"] < 50 and line["status"] == "done" for line in taken)
+    assert forget(stage(parts, "evaluate"), capsys)[2].count("There is nothing left to do.") == 1
 
 
 @pytest.mark.parametrize(
@@ -70,6 +80,12 @@ def test_what_cannot_be_done_yet_is_refused(
     assert status == 2
     assert message in " ".join(said.split())
     assert not list((tmp_path / "out").rglob("run.toml"))
+
+
+def test_a_plan_for_no_process(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, said = forget(["plan", "--method", "gt-sft", "--slots", "0"], capsys)
+    assert status == 2
+    assert "--slots must be at least 1, but is 0" in said
 
 
 def test_a_run_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,20 +25,30 @@ Nothing is written, fetched or loaded.
 
 @click.command("plan", epilog=_EPILOG)
 @request_options
+@click.option(
+    "--slots",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Processes at a time, for the time that it takes.",
+)
 @session_options
 @json_option
-def command(as_json: bool, **options: Any) -> None:
-    """Show the units of work of the runs that are meant, and what is done of them."""
+def command(slots: int, as_json: bool, **options: Any) -> None:
+    """Show the units of work of the runs that are meant, what is done of them and what is left."""
     from forget.cli.console import print_json, print_table
     from forget.plan import plan
+    from forget.scheduler.costs import measured
     from forget.scheduler.matrix import render_units, units_as_plain
     from forget.scheduler.units import units_of
 
+    if slots < 1:
+        raise click.UsageError(f"--slots must be at least 1, but is {slots}.")
     request, rest = request_from(**options)
     session = session_from(**rest)
     planned = plan(request, session)
-    units = units_of(planned, session)
+    units, costs = units_of(planned, session), measured(planned.runs)
     if as_json:
-        print_json(units_as_plain(units, planned.pending))
+        print_json(units_as_plain(units, planned.pending, costs, slots))
     else:
-        print_table(render_units(units, planned.pending))
+        print_table(render_units(units, planned.pending, costs, slots))

@@ -192,7 +192,7 @@ class LocalExecutor:
         first = units[0]
         models = tuple(unit.model for unit in units if unit.model)
         words = command_of(first, models, self._request, self._session)
-        log = first.run.folder.path / "work" / f"{'-'.join([first.stage, *models[:1]])}.log"
+        log = first.run.folder.work_logs / f"{'-'.join([first.stage, *models[:1]])}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - our own program

@@ -12,28 +12,44 @@ from rich.text import Text
 
 from forget.plan import PendingRun
 from forget.run import BASE
+from forget.scheduler.costs import Costs, Estimate, estimate
 from forget.scheduler.units import Stage, State, Unit
 
-__all__ = ["render_units", "units_as_plain"]
+__all__ = ["duration", "render_units", "units_as_plain"]
 
 _STYLES: dict[State, str] = {"done": "green", "begun": "yellow", "ready": "", "waiting": "dim"}
 
 
-def render_units(units: Sequence[Unit], pending: Sequence[PendingRun]) -> RenderableType:
-    """Return a line for each run and a line for each stage."""
-    parts: list[RenderableType] = [_runs(units), Text(), _stages(units)]
+def render_units(
+    units: Sequence[Unit], pending: Sequence[PendingRun], costs: Costs, slots: int
+) -> RenderableType:
+    """Return a line for each run, a line for each stage, and when all is done."""
+    left = estimate(units, costs, slots)
+    parts: list[RenderableType] = [_runs(units), Text(), _stages(units, left)]
+    if any(unit.state != "done" for unit in units):
+        parts.append(Text(_outlook(left, slots)))
     for waiting in pending:
         parts.append(Text(f"{waiting.title}: pending, waits for {waiting.waits_for}", "yellow"))
     return Group(*parts)
 
 
-def units_as_plain(units: Sequence[Unit], pending: Sequence[PendingRun]) -> dict[str, Any]:
+def units_as_plain(
+    units: Sequence[Unit], pending: Sequence[PendingRun], costs: Costs, slots: int
+) -> dict[str, Any]:
     """Return the same for `--json`."""
     runs = dict.fromkeys(unit.run.title for unit in units)
+    left = estimate(units, costs, slots)
     return {
         "runs": list(runs),
-        "units": [_plain(unit) for unit in units],
+        "units": [{**_plain(unit), "seconds": costs.of(unit)} for unit in units],
         "pending": [waiting._asdict() for waiting in pending],
+        "left": {
+            "slots": slots,
+            "seconds": sum(left.seconds.values()),
+            "unknown_units": sum(left.unknown.values()),
+            "critical_seconds": left.critical_s,
+            "finish_seconds": left.finish_s,
+        },
     }
 
 
@@ -80,16 +96,42 @@ def _evaluated(evaluations: Sequence[Unit]) -> Text:
     return Text(f"{done} of {every}", _STYLES[state])
 
 
-def _stages(units: Sequence[Unit]) -> Table:
+def _stages(units: Sequence[Unit], left: Estimate) -> Table:
     table = Table(title="units", title_justify="left")
     table.add_column("stage")
-    for state in get_args(State):
-        table.add_column(state, justify="right")
+    for heading in (*get_args(State), "time left"):
+        table.add_column(heading, justify="right")
     for stage in get_args(Stage):
         counts = list(_counts(units, stage))
         if any(counts):
-            table.add_row(stage, *map(str, counts))
+            table.add_row(stage, *map(str, counts), _time_left(left, stage))
     return table
+
+
+def _time_left(left: Estimate, stage: Stage) -> str:
+    unknown = f"{left.unknown[stage]} not known" if left.unknown.get(stage) else ""
+    known = duration(left.seconds[stage]) if left.seconds.get(stage) else ""
+    return " + ".join(filter(None, (known, unknown)))
+
+
+def _outlook(left: Estimate, slots: int) -> str:
+    if not any(left.seconds.values()):
+        return "What it takes is not known: nothing like it was done below this folder yet."
+    at_once = "one process" if slots == 1 else f"{slots} processes"
+    least = " at least," if any(left.unknown.values()) else ""
+    return (
+        f"Done after{least} {duration(left.finish_s)} by {at_once} at a time; the longest chain "
+        f"takes {duration(left.critical_s)}."
+    )
+
+
+def duration(seconds: float) -> str:
+    """Write a time in two units: ``3 h 10 min``, ``45 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _counts(units: Sequence[Unit], stage: Stage) -> Iterator[int]:

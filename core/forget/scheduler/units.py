@@ -17,7 +17,7 @@ from forget.store.layout import checkpoint_name
 from forget.store.manifest import read_manifest
 from forget.training.interpolation import is_interpolation
 
-__all__ = ["Stage", "State", "Unit", "units_of"]
+__all__ = ["Found", "Stage", "State", "Unit", "prepared", "trained", "units_of"]
 
 Stage = Literal["prepare", "generate", "train", "evaluate"]
 """What is done; to generate is to prepare with a teacher, which is another kind of job."""
@@ -88,7 +88,7 @@ def _settled(unit: Unit, done: set[str]) -> Unit:
     return attrs.evolve(unit, state="waiting")
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """What is on disk of a unit."""
 
     state: State
@@ -97,7 +97,7 @@ class _Found(NamedTuple):
 
 def _base(run: Run, sweep: Sweep, before: str | None) -> Unit:
     digest = None if run.model.folder is None else run.model.digest(recompute=False)
-    found = _Found("ready") if digest is None else _scored(digest, sweep)
+    found = Found("ready") if digest is None else _scored(digest, sweep)
     return Unit(
         name="/".join((*_parts(run)[:3], BASE)),
         stage="evaluate",
@@ -112,26 +112,25 @@ def _base(run: Run, sweep: Sweep, before: str | None) -> Unit:
 
 def _of_run(run: Run, sweep: Sweep) -> Iterator[Unit]:
     prefix = "/".join(_parts(run))
-    prepared = _prepared(run)
-    published = [s for s in run.folder.steps() if read_manifest(run.folder.checkpoint(s))]
-    trained = _trained(run, published)
+    data, training = prepared(run), trained(run)
     prepare = Unit(
         name=f"{prefix}/prepare",
         stage="prepare" if run.teacher is None else "generate",
         run=run,
-        state=prepared.state,
-        detail=prepared.detail,
+        state=data.state,
+        detail=data.detail,
     )
     train = Unit(
         name=f"{prefix}/train",
         stage="train",
         run=run,
         needs=(prepare.name,),
-        state=trained.state,
-        detail=trained.detail,
+        state=training.state,
+        detail=training.detail,
     )
     yield from (prepare, train)
-    for name, folder in _models(run, published, trained.state == "done"):
+    published = _published(run)
+    for name, folder in _models(run, published, training.state == "done"):
         found = _scored(model_digest(folder, recompute=False), sweep)
         yield Unit(
             name=f"{prefix}/evaluate/{name.replace(' ', '-')}",
@@ -142,7 +141,7 @@ def _of_run(run: Run, sweep: Sweep) -> Iterator[Unit]:
             detail=found.detail,
             expected=1,
         )
-    if trained.state != "done":
+    if training.state != "done":
         yield Unit(
             name=f"{prefix}/evaluate",
             stage="evaluate",
@@ -166,28 +165,35 @@ def _models(run: Run, published: Sequence[int], trained: bool) -> Iterator[tuple
             yield wise_name(checkpoint_name(published[-1]), alpha), folder
 
 
-def _prepared(run: Run) -> _Found:
+def _published(run: Run) -> list[int]:
+    """List the steps of the checkpoints that are whole."""
+    return [step for step in run.folder.steps() if read_manifest(run.folder.checkpoint(step))]
+
+
+def prepared(run: Run) -> Found:
+    """Say whether a run's data are there."""
     manifest = read_manifest(run.folder.data)
     if manifest is None or (run.replay is not None and read_manifest(run.folder.replay) is None):
-        return _Found("ready")
-    return _Found("done", f"{manifest.details.get('rows'):,} examples")
+        return Found("ready")
+    return Found("done", f"{manifest.details.get('rows'):,} examples")
 
 
-def _trained(run: Run, published: Sequence[int]) -> _Found:
-    """The record of a run is written when its training has ended; a checkpoint may be damaged."""
+def trained(run: Run) -> Found:
+    """Say whether a run is trained: it is recorded then, and its checkpoints are whole."""
+    published = _published(run)
     whole = len(published) == len(run.folder.steps())
     detail = f"step {published[-1]:,}" if published else ""
     made = all(is_interpolation(folder) for folder in wise_folders(run).values())
     if run.folder.sweep.is_file() and published and whole and made:
-        return _Found("done", detail)
-    return _Found("begun" if published else "ready", detail)
+        return Found("done", detail)
+    return Found("begun" if published else "ready", detail)
 
 
-def _scored(digest: str, sweep: Sweep) -> _Found:
+def _scored(digest: str, sweep: Sweep) -> Found:
     every = len(sweep.exams)
     done = every - len(sweep.missing(digest))
     state: State = "done" if done == every else "begun" if done else "ready"
-    return _Found(state, f"{done} of {every} benchmarks")
+    return Found(state, f"{done} of {every} benchmarks")
 
 
 def _to_come(run: Run, published: int) -> int | None:

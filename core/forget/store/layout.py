@@ -89,6 +89,16 @@ class RunFolder:
         return self.path / "sweep.json"
 
     @property
+    def work_logs(self) -> Path:
+        """What the processes said that an executor started, a file for each unit."""
+        return self.path / "work"
+
+    @property
+    def work_journal(self) -> Path:
+        """What each stage took that was done by itself."""
+        return self.path / "work.jsonl"
+
+    @property
     def lock(self) -> Path:
         """Held by the process that works on the run."""
         return self.path / ".lock"
