@@ -48,6 +48,7 @@ class Silence:
     and two thirds of a completion's cost is its backward pass. Loss and curve are as without it.
     """
 
+    accelerator: Any
     beta: float
     aux_loss_enabled: bool
     _silent: Any = None
@@ -62,20 +63,20 @@ class Silence:
     ) -> Any:
         import torch
 
-        def score(rows: Any) -> Any:
+        def score(model: Any, rows: Any) -> Any:
             return super(Silence, self)._get_per_token_logps_and_entropies(  # type: ignore[misc]
                 model, input_ids[rows], attention_mask[rows], logits_to_keep, **options
             )
 
         silent = self._silent
         if not torch.is_grad_enabled() or silent is None or not silent.any():
-            return score(slice(None))
+            return score(model, slice(None))
         silent = silent.clone()
         silent[0] &= not silent.all()  # several processes wait for each other's gradients
         back = torch.cat([silent.nonzero(), (~silent).nonzero()]).flatten().argsort()
-        with torch.no_grad():
-            quiet, quiet_entropies, _ = score(silent)
-        logps, entropies, extra = score(~silent)
+        with torch.no_grad():  # and a process that has nothing silent takes one forward pass
+            quiet, quiet_entropies, _ = score(self.accelerator.unwrap_model(model), silent)
+        logps, entropies, extra = score(model, ~silent)
         return torch.cat([quiet, logps])[back], torch.cat([quiet_entropies, entropies])[back], extra
 
 
