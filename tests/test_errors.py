@@ -48,6 +48,7 @@ def test_all_lists_every_error() -> None:
         ("ModelError", 2),
         ("FrozenRunError", 2),
         ("OutputError", 2),
+        ("BusyError", 4),
     ],
 )
 def test_exit_status(name: str, status: int) -> None:

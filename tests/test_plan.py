@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from forget.inference import models
 from forget.plan import RunRequest, plan
 from forget.session import Session, open_session
+from forget.store import manifest
 
 REGISTRY = """
 [studies.many]
@@ -39,8 +39,8 @@ def test_what_runs_have_in_common_is_looked_up_once(
     session = open_session(out=tmp_path / "out", registries=[registry])
     counted(Session, "exams")
     counted(Session, "task_exam")
-    counted(models, "file_digest")
-    models._digest.cache_clear()
+    counted(manifest, "file_digest")
+    manifest._digest_of.cache_clear()
     runs = plan(RunRequest(study="many"), session).runs
     assert len(runs) == 20
     assert len({run.folder.path for run in runs}) == 20

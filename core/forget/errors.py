@@ -14,7 +14,7 @@
         ├── ModelError              a model or checkpoint folder cannot be used
         ├── FrozenRunError          the run directory was made with other settings
         ├── OutputError             the output folder cannot be written
-        └── BusyError               another process works in the same folder
+        └── BusyError               another process works in the same folder (exit status 4)
 
 The message is one paragraph for a person; the command line prints it without a traceback.
 """
@@ -114,7 +114,9 @@ class OutputError(RequestError):
 
 
 class BusyError(RequestError):
-    """Another process works in the same folder."""
+    """Another process works in the same folder; nothing is wrong with the request itself."""
+
+    exit_status: ClassVar[int] = 4
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:

@@ -5,7 +5,7 @@ Each step finds out by itself what is already done, so calling `carry_out` again
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import attrs
 
 from forget.dataset import Dataset
 from forget.evaluation.record import ModelLine, SweepRecord, write_record
+from forget.evaluation.sweep import Sweep
 from forget.inference.models import obtain_model
 from forget.inference.weights import model_digest
 from forget.method import Method, PrepareTask, TrainTask
@@ -30,7 +31,17 @@ from forget.training import processes
 from forget.training.interpolation import interpolate
 from forget.training.replay import write_replay
 
-__all__ = ["BASE", "Stages", "carry_out", "check_ready", "preflight"]
+__all__ = [
+    "BASE",
+    "Stages",
+    "TrainedModel",
+    "carry_out",
+    "check_frozen",
+    "check_ready",
+    "preflight",
+    "refresh_record",
+    "trained_models",
+]
 
 BASE = "base"
 """What the base model is called among the models of a run."""
@@ -102,76 +113,77 @@ class Stages:
         interpolated = wise_folders(run)
         if interpolated:
             interpolate(self._base, _last(run), interpolated, self._progress, replace=True)
-        record = self._record(_models(run))
+        record = _record(run, self._sweep, self._digest_of)
         write_record(run.folder.sweep, record)
         return record
 
     def models(self) -> list[str]:
-        """Name what can be evaluated: the base, complete checkpoints, and what is made of them."""
-        return list(self._folders())
-
-    def _folders(self) -> dict[str, Path]:
-        made = {model.name: model.folder for model in _models(self._run)}
-        complete = {name: folder for name, folder in made.items() if read_manifest(folder)}
-        return {BASE: self._base, **complete}
+        """Name what can be evaluated: the base, the checkpoints, and what is made of them."""
+        return list(self._models())
 
     def unfinished(self, name: str) -> bool:
-        """Say whether something of a model is not scored yet."""
-        digest = model_digest(self._folders()[name], recompute=False)
-        return bool(self._sweep.missing(digest))
+        """Say whether something of a model is not scored yet, or what was written is damaged."""
+        digest = model_digest(self._models()[name].folder, recompute=False)
+        return not self._sweep.is_whole(digest)
 
     def evaluate(self, names: Sequence[str]) -> None:
         """Score models by their names."""
-        folders = self._folders()
+        models = self._models()
         for name in names:
-            self._sweep.run(
-                folders[name], self._digest_of(name, folders[name]), name, self._progress
-            )
+            model = models[name]
+            self._sweep.run(model.folder, self._digest_of(model), name, self._progress)
 
-    def _digest_of(self, name: str, folder: Path) -> str:
+    def _models(self) -> dict[str, TrainedModel]:
+        base = TrainedModel(BASE, 0, self._base)
+        there = [model for model in trained_models(self._run) if model.folder.is_dir()]
+        return {model.name: model for model in (base, *there)}
+
+    def _digest_of(self, model: TrainedModel) -> str:
         """Read a model through once: that takes seconds for each gigabyte."""
-        if name not in self._digests:
-            self._digests[name] = model_digest(folder)
-        return self._digests[name]
-
-    def _record(self, models: Sequence[_Model]) -> SweepRecord:
-        *benchmarks, task = self._run.exams
-        return SweepRecord(
-            title=self._run.title,
-            base_model=self._run.model.name,
-            benchmarks=tuple(exam.name for exam in benchmarks),
-            task=task.name,
-            base=self._line(_Model(BASE, 0, self._base)),
-            checkpoints=tuple(self._line(model) for model in models),
-            fingerprint=dict(self._sweep.engine.fingerprint()),
-        )
-
-    def _line(self, model: _Model) -> ModelLine:
-        digest = self._digest_of(model.name, model.folder)
-        return ModelLine(
-            name=model.name,
-            step=model.step,
-            digest=digest,
-            evaluations=self._sweep.relative_folders(digest),
-            drift=_drift(model.folder),
-        )
+        if model.name not in self._digests:
+            self._digests[model.name] = model_digest(model.folder)
+        return self._digests[model.name]
 
 
-def preflight(run: Run, session: Session) -> None:
-    """Find whatever can still be wrong with a settled run, before anything is written.
+def refresh_record(run: Run, session: Session) -> SweepRecord:
+    """Write anew which evaluations belong to a trained run, and return it.
+
+    Benchmarks and their number of items are not frozen, and what evaluates may be another machine
+    than the one that trained.
 
     Raises:
-        FrozenRunError: The run directory holds a run with other settings.
-        DataError: A data file, or the file of examples to replay, is corrupt or not there.
-        RequestError: The teacher, which is still needed, cannot be used on this machine.
-        SettingsError: It has fewer GPUs than the training is to have processes.
+        ModelError: A checkpoint is damaged.
     """
-    check_ready(run)
-    for exam in run.exams:
+    sweep = session.sweep(run.exams, run.model.folder)
+    record = _record(run, sweep, lambda model: model_digest(model.folder, recompute=False))
+    write_record(run.folder.sweep, record)
+    return record
+
+
+def preflight(runs: Sequence[Run], session: Session) -> None:
+    """Find whatever can still be wrong with settled runs, before anything is written.
+
+    Data that several of them have in common are read once.
+
+    Raises:
+        FrozenRunError: A run directory holds a run with other settings.
+        DataError: A data file, or the file of examples to replay, is corrupt or not there.
+        RequestError: A teacher, which is still needed, cannot be used on this machine.
+        SettingsError: It has fewer GPUs than a training is to have processes.
+    """
+    for run in runs:
+        check_ready(run)
+    for exam in {exam.key(): exam for run in runs for exam in run.exams}.values():
         exam.check()
-    _training_dataset(run).load("train", session.mirror)
-    if run.replay is not None and read_manifest(run.folder.replay) is None:
-        run.replay.conversations(session.mirror)
+    for run in {_training_key(run): run for run in runs}.values():
+        _training_dataset(run).load("train", session.mirror)
+    for run in runs:
+        if run.replay is not None and read_manifest(run.folder.replay) is None:
+            run.replay.conversations(session.mirror)
+
+
+def _training_key(run: Run) -> tuple[str, str]:
+    return run.dataset.record.name, run.restriction.label if run.restriction else ""
 
 
 def check_ready(run: Run) -> None:
@@ -182,13 +194,13 @@ def check_ready(run: Run) -> None:
         RequestError: The teacher, which is still needed, cannot be used on this machine.
         SettingsError: It has fewer GPUs than the training is to have processes.
     """
-    _check_frozen(run)
+    check_frozen(run)
     processes.check_processes(run.settings.num_processes)
     if run.teacher is not None and read_manifest(run.folder.data) is None:
         run.teacher.check()
 
 
-def _check_frozen(run: Run) -> None:
+def check_frozen(run: Run) -> None:
     """Refuse a run directory that holds a run with other settings, before anything is done.
 
     Raises:
@@ -276,8 +288,8 @@ def _train(run: Run, model: Path, progress: Progress) -> None:
     )
 
 
-class _Model(NamedTuple):
-    """A model that is compared with the base."""
+class TrainedModel(NamedTuple):
+    """A model of a run that is compared with its base."""
 
     name: str
     step: int
@@ -288,13 +300,40 @@ def _last(run: Run) -> Path:
     return run.folder.checkpoint(run.folder.steps()[-1])
 
 
-def _models(run: Run) -> list[_Model]:
-    """List the checkpoints by their steps, then what was made of the last one."""
+def trained_models(run: Run) -> list[TrainedModel]:
+    """List the checkpoints by their steps, then what is to be made of the last one."""
     steps = run.folder.steps()
-    found = [_Model(checkpoint_name(step), step, run.folder.checkpoint(step)) for step in steps]
+    found = [
+        TrainedModel(checkpoint_name(step), step, run.folder.checkpoint(step)) for step in steps
+    ]
     for alpha, folder in wise_folders(run).items() if steps else ():
-        found.append(_Model(wise_name(checkpoint_name(steps[-1]), alpha), steps[-1], folder))
+        found.append(TrainedModel(wise_name(checkpoint_name(steps[-1]), alpha), steps[-1], folder))
     return found
+
+
+def _record(run: Run, sweep: Sweep, digest_of: Callable[[TrainedModel], str]) -> SweepRecord:
+    assert run.model.folder is not None
+
+    def line(model: TrainedModel) -> ModelLine:
+        digest = digest_of(model)
+        return ModelLine(
+            name=model.name,
+            step=model.step,
+            digest=digest,
+            evaluations=sweep.relative_folders(digest),
+            drift=_drift(model.folder),
+        )
+
+    *benchmarks, task = run.exams
+    return SweepRecord(
+        title=run.title,
+        base_model=run.model.name,
+        benchmarks=tuple(exam.name for exam in benchmarks),
+        task=task.name,
+        base=line(TrainedModel(BASE, 0, run.model.folder)),
+        checkpoints=tuple(line(model) for model in trained_models(run)),
+        fingerprint=dict(sweep.engine.fingerprint()),
+    )
 
 
 def _drift(folder: Path) -> dict[str, Any]:

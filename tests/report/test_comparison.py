@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from io import StringIO
 from pathlib import Path
 
@@ -54,13 +56,14 @@ def test_values_and_numbers_are_whole_in_a_narrow_terminal(
             {"run", "spin / seed 0", "pi / seed 1"},
         ),
         (["s / m / d / spin / seed 0", "out/a"], {"run", "s / m / d / spin / seed 0", "out/a"}),
+        (["s / m / d / pi / seed 0"] * 2, {"run", "out/0", "out/1"}),
     ],
 )
 def test_runs_are_named_by_what_tells_them_apart(
     outcomes: list[Outcome], names: list[str], shown: set[str]
 ) -> None:
     console = Console(file=StringIO(), width=140)
-    runs = [Outcome(name, "f", outcomes[0].findings) for name in names]
+    runs = [Outcome(name, f"out/{n}", outcomes[0].findings) for n, name in enumerate(names)]
     console.print(render_comparison(runs))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     first = {
@@ -72,3 +75,10 @@ def test_runs_are_named_by_what_tells_them_apart(
 def test_a_run_without_checkpoints_has_no_line(full: SweepRecord, tmp_path: Path) -> None:
     none = Outcome("r", "f", collect(attrs.evolve(full, checkpoints=()), tmp_path))
     assert comparison_as_plain([none]) == []
+
+
+def test_an_infinite_setting_is_text_in_json(outcomes: list[Outcome]) -> None:
+    outcome = outcomes[0]._replace(values={"beta": math.inf, "lr": 0.5})
+    [line] = comparison_as_plain([outcome])
+    assert line["values"] == {"beta": "inf", "lr": 0.5}
+    json.dumps(line, allow_nan=False)

@@ -49,7 +49,7 @@ def test_a_command_means_its_run(session: Session, tmp_path: Path, asked: dict[s
     model = make_hollow_model(tmp_path / "a model")
     request = RunRequest(study="small", model=str(model), **asked)
     planned = plan(request, session)
-    for unit in units_of(planned, session):
+    for unit in units_of(planned.runs, session):
         models = (unit.model,) if unit.model else ()
         program, *words = command_of(unit, models, request, session)
         assert program == "work"

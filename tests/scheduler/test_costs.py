@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from forget.scheduler.costs import Costs, estimate, measured
+from forget.scheduler.costs import Costs, estimate, like, measured
 from forget.scheduler.matrix import duration
 from forget.scheduler.units import Stage, State, Unit
 from forget.store import journal
-from forget.store.layout import RunFolder
+from forget.store.layout import Workspace
 
 
-def run(method: str = "gt-sft", dataset: str = "sums", folder: Path = Path("x")) -> Any:
+def run(method: str = "gt-sft", dataset: str = "sums", steps: int = 10, limit: int = 5) -> Any:
     def record(name: str) -> SimpleNamespace:
         return SimpleNamespace(record=SimpleNamespace(name=name))
 
@@ -23,7 +23,8 @@ def run(method: str = "gt-sft", dataset: str = "sums", folder: Path = Path("x"))
         model=SimpleNamespace(name="m"),
         dataset=record(dataset),
         method=record(method),
-        folder=RunFolder(folder),
+        settings=SimpleNamespace(max_steps=steps, batch_size=4, lora_rank=0),
+        exams=(SimpleNamespace(key=lambda: f"benchmark-{limit}"),),
     )
 
 
@@ -33,7 +34,13 @@ def unit(
     return Unit(name=name, stage=stage, run=run(), needs=needs, state=state, expected=expected)
 
 
-COSTS = Costs({("prepare", "m"): 1.0, ("train", "m"): 100.0, ("evaluate", "m"): 10.0})
+SECONDS = {"prepare": 1.0, "train": 100.0, "evaluate": 10.0}
+
+
+def costs() -> Costs:
+    stages: tuple[Stage, ...] = ("prepare", "train", "evaluate")
+    return Costs({(s, like(run(), s)["amount"], "m"): SECONDS[s] for s in stages})
+
 
 UNITS = [
     unit("base", "evaluate", expected=1),
@@ -48,49 +55,73 @@ UNITS = [
 @pytest.mark.parametrize(
     ("slots", "finish"),
     [
-        # base 10, a/train 100, a/evaluate 30, b/prepare 1, b/train 100, one after the other
-        (1, 241.0),
-        # base 0-10 and a/train 0-100; a/evaluate 100-130 and b/prepare 100-101, b/train 101-201
-        (2, 201.0),
-        # a/evaluate waits for a/train in the first place that is free, b in the others
+        # base, a/train, a/evaluate, b/prepare, b/train, one after the other
+        (1, 10.0 + 100 + 30 + 1 + 100),
+        # base to 10, b/prepare to 11, b/train to 111; beside them a/train to 100, a/evaluate to 130
+        (2, 130.0),
         (4, 130.0),
     ],
 )
 def test_when_all_is_done(slots: int, finish: float) -> None:
-    found = estimate(UNITS, COSTS, slots)
+    found = estimate(UNITS, costs(), slots)
     assert found.seconds == {"evaluate": 40.0, "train": 200.0, "prepare": 1.0}
     assert found.critical_s == 130.0
     assert found.unknown == {}
     assert found.finish_s == finish
 
 
+def test_a_free_process_takes_what_is_ready() -> None:
+    """Not the next of the list, which waits: 18 runs of training and evaluations on 4 processes."""
+    units = [
+        made
+        for number in range(18)
+        for made in (
+            unit(f"{number}/train", "train"),
+            unit(f"{number}/evaluate", "evaluate", f"{number}/train", expected=10),
+        )
+    ]
+    found = estimate(units, costs(), 4)
+    assert 18 * 200 / 4 <= found.finish_s <= 18 * 200 / 4 + 100
+
+
 def test_what_is_not_known_is_counted() -> None:
-    found = estimate([unit("a", "generate"), unit("b", "evaluate", "a")], COSTS)
+    found = estimate([unit("a", "generate"), unit("b", "evaluate", "a")], costs())
     assert found.unknown == {"generate": 1, "evaluate": 1}
     assert (found.critical_s, found.finish_s) == (0.0, 0.0)
 
 
 def test_the_nearest_measurement_counts(tmp_path: Path) -> None:
     """By the same method on the same dataset, else on the dataset, else with the model."""
-    runs = [
-        run("gt-sft", "sums", tmp_path / "a"),
-        run("spin", "sums", tmp_path / "b"),
-        run("spin", "riddles", tmp_path / "c"),
-    ]
-    for each, seconds in zip(runs, (10.0, 30.0, 110.0), strict=True):
-        done = {"stage": "train", "models": 0, "seconds": seconds, "status": "done"}
-        journal.append(each.folder.work_journal, [done, {**done, "status": "failed"}])
-    scored = {"stage": "evaluate", "models": 4, "seconds": 8.0, "status": "done"}
-    journal.append(runs[0].folder.work_journal, [scored])
-    with runs[0].folder.work_journal.open("a") as file:
+    workspace = Workspace(tmp_path)
+
+    def journal_of(method: str, dataset: str) -> Path:
+        folder = workspace.run("study", "m", dataset, method, 0)
+        folder.path.mkdir(parents=True)
+        folder.runfile.touch()
+        return folder.work_journal
+
+    def record(of: Any, stage: Stage, seconds: float, models: int = 0) -> dict[str, Any]:
+        taken = {"stage": stage, **like(of, stage), "models": models, "seconds": seconds}
+        return {**taken, "status": "done"}
+
+    short = record(run("gt-sft", "sums", steps=2), "train", 1.0)
+    trained = record(run("gt-sft", "sums"), "train", 10.0)
+    scored = record(run(), "evaluate", 8.0, models=4)
+    first = journal_of("gt-sft", "sums")
+    journal.append(first, [short, trained, {**trained, "status": "failed"}, scored])
+    with first.open("a") as file:
         file.write('{"stage": "tra\n[]\n')
-    costs = measured([*runs, run("pi", "sums", tmp_path / "none")])
+    journal.append(first, [record(run(limit=1), "evaluate", 0.1, models=1)])
+    journal.append(journal_of("spin", "sums"), [record(run("spin", "sums"), "train", 30.0)])
+    other = [record(run("spin", "riddles"), "train", 110.0)]
+    journal.append(journal_of("spin", "riddles"), other)
+    found = measured(workspace)
 
     def of(stage: Stage, method: str, dataset: str, expected: int | None = None) -> float | None:
         wanted = Unit(
             name="", stage=stage, run=run(method, dataset), state="ready", expected=expected
         )
-        return costs.of(wanted)
+        return found.of(wanted)
 
     assert of("train", "spin", "sums") == 30.0
     assert of("train", "pi", "sums") == 20.0

@@ -37,7 +37,7 @@ def test_a_killed_process_and_a_checkpoint_that_cannot_be_read(
     said: list[tuple[str, int | None]] = []
     plain = LocalExecutor.__init__
 
-    def watched(executor: LocalExecutor, request, session, slots, tell) -> None:  # type: ignore[no-untyped-def]
+    def watched(executor: LocalExecutor, runs, request, session, slots, tell) -> None:  # type: ignore[no-untyped-def]
         def kill_the_first(job: Job, status: int | None) -> None:
             tell(job, status)
             stage = job.units[0].stage
@@ -45,7 +45,7 @@ def test_a_killed_process_and_a_checkpoint_that_cannot_be_read(
                 job.process.kill()
             said.append((stage, status))
 
-        plain(executor, request, session, slots, kill_the_first)
+        plain(executor, runs, request, session, slots, kill_the_first)
 
     monkeypatch.setattr(LocalExecutor, "__init__", watched)
     command = [*arguments(tiny_model, out), "--on=local", "--slots=2"]

@@ -57,7 +57,7 @@ def by_name(units: list[Unit]) -> dict[str, Unit]:
 
 
 def test_before_anything_is_done(planned: Plan, session: Session, tmp_path: Path) -> None:
-    units = by_name(units_of(planned, session))
+    units = by_name(units_of(planned.runs, session))
     assert len(units) == 1 + 4 * 3
     base = units["small/model/arithmetic/base"]
     assert (base.state, base.needs, base.model) == ("ready", (), "base")
@@ -71,7 +71,7 @@ def test_before_anything_is_done(planned: Plan, session: Session, tmp_path: Path
 
 def test_each_unit_comes_after_those_that_it_needs(planned: Plan, session: Session) -> None:
     seen: set[str] = set()
-    for unit in units_of(planned, session):
+    for unit in units_of(planned.runs, session):
         assert seen.issuperset(unit.needs)
         assert unit.name not in seen
         seen.add(unit.name)
@@ -92,9 +92,9 @@ def test_a_base_is_scored_for_one_dataset_after_the_other(session: Session) -> N
         )
         for run in here
     ]
-    units = units_of(Plan([*here, *there], []), session)
+    units = units_of([*here, *there], session)
     bases = [unit for unit in units if unit.model == "base"]
-    assert [(unit.name, unit.needs) for unit in bases] == [
+    assert [(unit.name, unit.after) for unit in bases] == [
         ("small/model/arithmetic/base", ()),
         ("small/model/sums/base", ("small/model/arithmetic/base",)),
     ]
@@ -102,7 +102,7 @@ def test_a_base_is_scored_for_one_dataset_after_the_other(session: Session) -> N
 
 
 def test_as_a_table_and_as_json(planned: Plan, session: Session) -> None:
-    units = units_of(planned, session)
+    units = units_of(planned.runs, session)
     console = Console(file=StringIO(), width=100)
     console.print(render_units(units, planned.pending, Costs({}), 1))
     text = console.file.getvalue()  # type: ignore[attr-defined]

@@ -108,15 +108,15 @@ def print_texts(texts: RenderableType) -> None:
     Console(highlight=False).print(texts, soft_wrap=True)
 
 
-def print_outcomes(outcomes: Sequence[Outcome], as_json: bool) -> None:
+def print_outcomes(outcomes: Sequence[Outcome], as_json: bool, *, several: bool) -> None:
     """Print several runs beside each other, or as JSON all of what they found."""
     from forget.report.comparison import comparison_as_plain, render_comparison
     from forget.report.plain import findings_as_plain
 
     if as_json:
         plain = [findings_as_plain(outcome.findings) for outcome in outcomes]
-        several = {"runs": plain, "comparison": comparison_as_plain(outcomes)}
-        print_json(plain[0] if len(plain) == 1 else several)
+        whole = {"runs": plain, "comparison": comparison_as_plain(outcomes)}
+        print_json(whole if several or not plain else plain[0])
     elif len(outcomes) > 1:
         print_table(render_comparison(outcomes))
 

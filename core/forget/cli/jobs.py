@@ -14,9 +14,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from forget.errors import BusyError
 from forget.scheduler.local import Failure, Job
 
 __all__ = ["JobsView", "failures_in_words"]
+
+_BUSY = BusyError.exit_status
 
 _READ_BYTES = 2000
 """How much of a log's end is read for its last line."""
@@ -46,7 +49,7 @@ class JobsView:
             return
         self._running.remove(job)
         took = time.monotonic() - job.started
-        end = "done" if status == 0 else _how(status)
+        end = "done" if status == 0 else "put off" if status == _BUSY else _how(status)
         self._line(f"{job.slot.name}: {job.title}: {end} after {took:.0f} s")
 
     def _line(self, text: str) -> None:
@@ -76,7 +79,10 @@ def failures_in_words(failures: Sequence[Failure]) -> str:
 
 def _how(status: int) -> str:
     if status < 0:
-        return f"was ended by {signal.Signals(-status).name}"
+        known = -status in list(signal.Signals)
+        return f"was ended by {signal.Signals(-status).name if known else f'signal {-status}'}"
+    if status == 0:
+        return "ended without an error, but not all is done"
     return f"failed with status {status}"
 
 

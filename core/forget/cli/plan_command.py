@@ -38,6 +38,7 @@ def command(slots: int, as_json: bool, **options: Any) -> None:
     """Show the units of work of the runs that are meant, what is done of them and what is left."""
     from forget.cli.console import print_json, print_table
     from forget.plan import plan
+    from forget.run import check_frozen
     from forget.scheduler.costs import measured
     from forget.scheduler.matrix import render_units, units_as_plain
     from forget.scheduler.units import units_of
@@ -47,7 +48,9 @@ def command(slots: int, as_json: bool, **options: Any) -> None:
     request, rest = request_from(**options)
     session = session_from(**rest)
     planned = plan(request, session)
-    units, costs = units_of(planned, session), measured(planned.runs)
+    for run in planned.runs:
+        check_frozen(run)
+    units, costs = units_of(planned.runs, session), measured(session.workspace)
     if as_json:
         print_json(units_as_plain(units, planned.pending, costs, slots))
     else:

@@ -35,4 +35,4 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     for outcome in () if as_json else outcomes:
         click.secho(outcome.run, bold=True)
         print_table(render(outcome.findings))
-    print_outcomes(outcomes, as_json)
+    print_outcomes(outcomes, as_json, several=len(outcomes) > 1)

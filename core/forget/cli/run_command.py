@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -107,8 +108,7 @@ def _outlook_as_plain(run: Run, steps: list[Any]) -> dict[str, Any]:
 def _check(planned: Plan, session: Session) -> None:
     from forget.run import preflight
 
-    for run in planned.runs:
-        preflight(run, session)
+    preflight(planned.runs, session)
     for waiting in planned.pending:
         click.secho(_pending_line(waiting), fg="yellow", err=True)
 
@@ -124,32 +124,41 @@ def _execute(
     from forget.scheduler.local import LocalExecutor, find_slots
 
     view = JobsView()
-    executor = LocalExecutor(request, session, find_slots(session, slots), view.tell)
+    executor = LocalExecutor(planned.runs, request, session, find_slots(session, slots), view.tell)
     with view.shown():
         executor.run()
-    outcomes = [found for run in planned.runs if (found := _found(run, session)) is not None]
+    outcomes = _found(planned, session, executor.failures)
     for outcome in () if as_json else outcomes:
         print_table(render(outcome.findings))
-    if outcomes:
-        print_outcomes(outcomes, as_json)
+    print_outcomes(outcomes, as_json, several=len(planned.runs) > 1)
     if executor.failures:
         raise WorkError(failures_in_words(list(executor.failures.values())))
 
 
-def _found(run: Run, session: Session) -> Outcome | None:
-    """Return what a run has found so far; None if its training or its base is not done."""
+def _found(planned: Plan, session: Session, failures: Mapping[str, object]) -> list[Outcome]:
+    """Return what the runs have found whose training and whose base are done.
+
+    Raises:
+        DataError: An evaluation is damaged.
+    """
     from forget.errors import DataError
-    from forget.evaluation.record import read_record
     from forget.report.comparison import Outcome
     from forget.report.findings import collect
+    from forget.run import refresh_record
+    from forget.scheduler.units import trained
 
-    if not run.folder.sweep.is_file():
-        return None
-    try:
-        findings = collect(read_record(run.folder.sweep), session.workspace.root)
-    except DataError:
-        return None
-    return Outcome(run.cell, str(run.folder.path), findings, run.swept)
+    outcomes = []
+    for run in planned.runs:
+        if trained(run).state != "done":
+            continue
+        try:
+            findings = collect(refresh_record(run, session), session.workspace.root)
+        except DataError:
+            if not failures:
+                raise
+            continue  # its base was given up, which is told anyway
+        outcomes.append(Outcome(run.cell, str(run.folder.path), findings, run.swept))
+    return outcomes
 
 
 def _carry_out(planned: Plan, session: Session, as_json: bool) -> None:
@@ -168,4 +177,4 @@ def _carry_out(planned: Plan, session: Session, as_json: bool) -> None:
         outcomes.append(Outcome(run.cell, str(run.folder.path), findings, run.swept))
         if not as_json:
             print_table(render(findings))
-    print_outcomes(outcomes, as_json)
+    print_outcomes(outcomes, as_json, several=len(outcomes) > 1)

@@ -116,6 +116,10 @@ class Sweep:
         """List the exams that a model has not finished."""
         return [exam for exam in self.exams if not self._is_finished(digest, exam)]
 
+    def is_whole(self, digest: str) -> bool:
+        """Say whether a model has finished every exam, and no file of that was changed since."""
+        return all(verify(self.folder(digest, exam)) is not None for exam in self.exams)
+
     def run(self, folder: Path, digest: str, label: str, progress: Progress) -> list[Evaluation]:
         """Evaluate one model, continuing what was begun; return its results in exam order.
 

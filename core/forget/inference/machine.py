@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
 import attrs
 
-__all__ = ["Device", "Dtype", "Machine", "package_version", "resolve_machine"]
+__all__ = ["Device", "Dtype", "Machine", "gpu_names", "package_version", "resolve_machine"]
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["auto", "float32", "bfloat16"]
@@ -42,6 +43,7 @@ def resolve_machine(device: Device = "auto", dtype: Dtype = "auto") -> Machine:
     return Machine(device=chosen, device_name=name, dtype=number)
 
 
+@cache
 def package_version(distribution: str) -> str:
     """Return the version of an installed distribution, ``none`` if it is not installed."""
     try:
@@ -58,9 +60,15 @@ def _detect() -> str:
     return "mps" if (platform.system(), platform.machine()) == ("Darwin", "arm64") else "cpu"
 
 
+def gpu_names() -> list[str]:
+    """Return the model of every NVIDIA card of this machine, hidden ones included."""
+    return [
+        line.removeprefix("Model:").strip()
+        for card in sorted(_NVIDIA.glob("*/information"))
+        for line in card.read_text().splitlines()
+        if line.startswith("Model:")
+    ]
+
+
 def _gpu_name() -> str:
-    for card in sorted(_NVIDIA.glob("*/information")):
-        for line in card.read_text().splitlines():
-            if line.startswith("Model:"):
-                return line.removeprefix("Model:").strip()
-    return "unknown GPU"
+    return next(iter(gpu_names()), "unknown GPU")

@@ -8,7 +8,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from forget.catalogue import Catalogue, ModelEntry, Wheel
 from forget.errors import ModelError, UnknownNameError
 from forget.inference.weights import check_model_folder, model_digest
 from forget.progress import Progress
-from forget.store.manifest import Manifest, file_digest, read_manifest, verify
+from forget.store.manifest import Manifest, known_digest, read_manifest, verify
 
 __all__ = [
     "ModelReference",
@@ -181,17 +180,11 @@ def _converted_folder(name: str, wheel: Wheel) -> Path:
     files = wheel_files(wheel)
     if not files:
         raise ModelError(f"{wheel.package} does not hold {wheel.file}. Install it: {wheel.install}")
-    digests = [_digest(file, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    digests = [known_digest(file) for file in files]
     whole = (
         digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
     )
     return cache_folder() / "models" / f"{name}-{whole[:12]}"
-
-
-@cache
-def _digest(file: Path, size: int, changed_ns: int) -> str:
-    """Return a file's digest; a study of many runs looks its model up for each of them."""
-    return file_digest(file)
 
 
 def _convert(name: str, wheel: Wheel, progress: Progress) -> Path:

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from forget.errors import ModelError
-from forget.store.manifest import MANIFEST, Manifest, file_digest, read_manifest, verify
+from forget.store.manifest import (
+    MANIFEST,
+    Manifest,
+    file_digest,
+    known_digest,
+    read_manifest,
+    verify,
+)
 
 __all__ = [
     "adapter_base",
@@ -78,7 +85,8 @@ def model_digest(folder: Path, *, recompute: bool = True) -> str:
     Args:
         folder: The model folder.
         recompute: Read every file. False trusts the digests in the folder's manifest, if it has
-            one whose sizes hold: for listings, never before scoring.
+            one whose sizes hold, and those that this process has found: for listings, never before
+            scoring.
 
     Raises:
         ModelError: The folder was changed after it had been sealed.
@@ -91,7 +99,7 @@ def model_digest(folder: Path, *, recompute: bool = True) -> str:
             f"{MANIFEST}. Delete the folder and run again, or remove {MANIFEST} to use it as it is."
         )
     total = hashlib.sha256()
-    for name, sha in sorted(_file_digests(folder, manifest).items()):
+    for name, sha in sorted(_file_digests(folder, manifest, recompute).items()):
         total.update(f"{name}:{sha}\n".encode())
     base = adapter_base(folder)
     if base is not None and Path(base).is_dir():
@@ -124,11 +132,12 @@ def text_files(folder: Path) -> dict[str, str]:
     }
 
 
-def _file_digests(folder: Path, manifest: Manifest | None) -> dict[str, str]:
+def _file_digests(folder: Path, manifest: Manifest | None, recompute: bool) -> dict[str, str]:
+    digest = file_digest if recompute else known_digest
     if manifest is not None:
         digests = {name: sha for name, (_, sha) in manifest.files.items()}
     else:
-        digests = {path.name: file_digest(path) for path in folder.iterdir() if _counts(path)}
+        digests = {path.name: digest(path) for path in folder.iterdir() if _counts(path)}
     return {name: sha for name, sha in digests.items() if _counts(folder / name)}
 
 

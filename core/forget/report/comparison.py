@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -41,6 +42,8 @@ class Outcome(NamedTuple):
 def render_comparison(outcomes: Sequence[Outcome]) -> RenderableType:
     """Return one table: a line for each run's last checkpoint."""
     names = _apart([outcome.run for outcome in outcomes])
+    if not any(names) and not any(outcome.values for outcome in outcomes):
+        names = [outcome.path for outcome in outcomes]  # the same run in several output folders
     several = any(names)
     table = Table(title="every run's last checkpoint", title_justify="left")
     if several:
@@ -88,7 +91,7 @@ def _line(outcome: Outcome, found: CheckpointFindings) -> dict[str, Any]:
     return {
         "run": outcome.run,
         "path": outcome.path,
-        "values": dict(outcome.values),
+        "values": {name: _json_value(value) for name, value in outcome.values.items()},
         "checkpoint": found.name,
         "task_accuracy": task.score if task else None,
         "task_delta": task.change.delta if task else None,
@@ -98,6 +101,11 @@ def _line(outcome: Outcome, found: CheckpointFindings) -> dict[str, Any]:
         "worst": {"benchmark": worst.benchmark, "delta": worst.change.delta} if worst else None,
         "kl_to_base": found.drift.get("kl_to_base"),
     }
+
+
+def _json_value(value: Any) -> Any:
+    """Return a setting as JSON can have it, which knows no infinity."""
+    return shown(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _task(found: CheckpointFindings) -> Iterator[str | Text]:

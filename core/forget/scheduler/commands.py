@@ -52,7 +52,7 @@ def _of_run(run: Run, request: RunRequest) -> dict[str, Any]:
         "seed": run.seed,
         "teacher": request.teacher,
         "restrict-to": request.restrict_to and request.restrict_to.absolute(),
-        "benchmarks": request.benchmarks and ",".join(request.benchmarks),
+        "benchmarks": None if request.benchmarks is None else ",".join(request.benchmarks),
         "limit": request.limit,
         "set": _assignments(changes),
         "sweep": _assignments(run.swept),

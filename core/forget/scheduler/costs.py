@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,11 +15,12 @@ import attrs
 
 from forget.plan import Run
 from forget.scheduler.units import Stage, Unit
+from forget.store.layout import Workspace
 
 __all__ = ["Costs", "Estimate", "estimate", "measured"]
 
 Key = tuple[str, ...]
-"""A stage, the base model, and of a training its dataset and method."""
+"""A stage, how much there is to do in it, the base model, the dataset, and the method."""
 
 
 @attrs.frozen
@@ -36,11 +38,28 @@ class Costs:
 
         None where nothing like it was measured, or how many models it evaluates is not known.
         """
-        key = _key(unit.stage, unit.run)
+        key = _key(unit.stage, like(unit.run, unit.stage))
         found = next((self.seconds[k] for k in _wider(key) if k in self.seconds), None)
         if found is None or unit.stage != "evaluate":
             return found
         return None if unit.expected is None else found * unit.expected
+
+
+def like(run: Run, stage: Stage) -> dict[str, str]:
+    """Return what work must have in common to take as long: its amount, and its run's kind."""
+    amount = ""
+    if stage == "evaluate":
+        exams = "\n".join(sorted(exam.key() for exam in run.exams))
+        amount = hashlib.sha256(exams.encode()).hexdigest()[:12]
+    elif stage == "train":
+        settings = run.settings
+        amount = f"{settings.max_steps} steps of {settings.batch_size}, rank {settings.lora_rank}"
+    return {
+        "amount": amount,
+        "model": run.model.name,
+        "dataset": run.dataset.record.name,
+        "method": run.method.record.name,
+    }
 
 
 class Estimate(NamedTuple):
@@ -59,12 +78,12 @@ class Estimate(NamedTuple):
     finish_s: float
 
 
-def measured(runs: Iterable[Run]) -> Costs:
-    """Return the costs that the journals of runs tell."""
+def measured(workspace: Workspace) -> Costs:
+    """Return the costs that the journals of all runs below an output folder tell."""
     found: dict[Key, list[float]] = defaultdict(list)
-    for run in runs:
-        for record in _records(run.folder.work_journal):
-            for key in _wider(_key(record["stage"], run)):
+    for run in workspace.runs():
+        for record in _records(run.work_journal):
+            for key in _wider(_key(record["stage"], record)):
                 found[key].append(record["seconds"] / max(1, record["models"]))
     return Costs({key: math.fsum(values) / len(values) for key, values in found.items()})
 
@@ -72,41 +91,61 @@ def measured(runs: Iterable[Run]) -> Costs:
 def estimate(units: Sequence[Unit], costs: Costs, slots: int = 1) -> Estimate:
     """Return what is left of some units, each of which comes after those that it needs.
 
-    When all is done is worked out by taking the units in their order, as an executor does: each
-    begins when a process is free and what it needs is done. What nothing is known of takes no time.
+    What nothing is known of takes no time.
 
     Args:
         units: All units of a study.
         costs: What they cost.
         slots: Processes at a time.
     """
+    left = [unit for unit in units if unit.state != "done"]
     seconds: dict[Stage, float] = defaultdict(float)
     unknown: dict[Stage, int] = defaultdict(int)
+    took: dict[str, float] = {}
     chain: dict[str, float] = {}
-    end: dict[str, float] = {}
-    free = [0.0] * slots
-    for unit in units:
-        if unit.state == "done":
-            continue
+    for unit in left:
         cost = costs.of(unit)
         if cost is None:
             unknown[unit.stage] += 1
-        took = cost or 0.0
-        seconds[unit.stage] += took
-        chain[unit.name] = took + max((chain.get(name, 0.0) for name in unit.needs), default=0.0)
-        ready = max((end.get(name, 0.0) for name in unit.needs), default=0.0)
-        end[unit.name] = max(heapq.heappop(free), ready) + took
-        heapq.heappush(free, end[unit.name])
-    return Estimate(seconds, unknown, max(chain.values(), default=0.0), max(free))
+        took[unit.name] = cost or 0.0
+        seconds[unit.stage] += took[unit.name]
+        before = max((chain.get(name, 0.0) for name in (*unit.needs, *unit.after)), default=0.0)
+        chain[unit.name] = took[unit.name] + before
+    critical = max(chain.values(), default=0.0)
+    return Estimate(seconds, unknown, critical, _finish(left, took, slots))
 
 
-def _key(stage: Stage, run: Run) -> Key:
-    return stage, run.model.name, run.dataset.record.name, run.method.record.name
+def _finish(units: Sequence[Unit], took: Mapping[str, float], slots: int) -> float:
+    """Return when all is done if a free process takes the first unit that waits for nothing [s]."""
+    waits: list[int] = []
+    followers: dict[str, list[int]] = defaultdict(list)
+    for place, unit in enumerate(units):
+        open_needs = [name for name in (*unit.needs, *unit.after) if name in took]
+        waits.append(len(open_needs))
+        for name in open_needs:
+            followers[name].append(place)
+    ready = [place for place, count in enumerate(waits) if not count]
+    running: list[tuple[float, int]] = []
+    now = 0.0
+    while ready or running:
+        while ready and len(running) < slots:
+            place = heapq.heappop(ready)
+            heapq.heappush(running, (now + took[units[place].name], place))
+        now, place = heapq.heappop(running)
+        for follower in followers[units[place].name]:
+            waits[follower] -= 1
+            if not waits[follower]:
+                heapq.heappush(ready, follower)
+    return now
+
+
+def _key(stage: str, like: Mapping[str, str]) -> Key:
+    return stage, like["amount"], like["model"], like["dataset"], like["method"]
 
 
 def _wider(key: Key) -> Iterator[Key]:
     """Yield a kind of unit, and what it is one of: the same with any method, with any dataset."""
-    for length in (4, 3, 2):
+    for length in (5, 4, 3):
         yield key[:length]
 
 
@@ -121,5 +160,5 @@ def _records(journal: Path) -> Iterator[Mapping[str, Any]]:
             record = json.loads(line)
         except ValueError:
             continue
-        if isinstance(record, dict) and record.get("status") == "done":
+        if isinstance(record, dict) and record.get("status") == "done" and "amount" in record:
             yield record

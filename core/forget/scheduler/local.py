@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -14,24 +15,29 @@ from typing import NamedTuple
 
 import attrs
 
-from forget.errors import RequestError
+from forget.errors import BusyError, RequestError
 from forget.inference.guardian import Guardian
-from forget.inference.machine import resolve_machine
-from forget.plan import RunRequest, plan
+from forget.inference.machine import gpu_names, resolve_machine
+from forget.inference.models import find_model
+from forget.plan import Run, RunRequest
 from forget.scheduler.commands import command_of
 from forget.scheduler.units import Unit, units_of
 from forget.session import Session
+from forget.store.atomic import storage_errors
 
 __all__ = ["Failure", "Job", "LocalExecutor", "Slot", "find_slots"]
 
 _ATTEMPTS = 2
 """How often a unit is tried that makes no progress."""
 
-_REFUSED = 2
-"""Exit status of a request that is wrong, which is wrong the next time too."""
-
 _LAST_LINES = 5
 _LOOK_EVERY_S = 0.1
+
+_LOOK_AGAIN_S = 10.0
+"""How long a free slot waits for units that become ready while others are at work: checkpoints."""
+
+_BUSY_S = 30.0
+"""How long a unit is left alone that another process works on."""
 
 _GRACE_S = 10.0
 """How long an interrupted process may take to say goodbye."""
@@ -70,8 +76,7 @@ class Job:
     @property
     def title(self) -> str:
         """What it does, in a line."""
-        models = " ".join(unit.model for unit in self.units if unit.model)
-        return f"{self.units[0].run.title}: {self.units[0].stage} {models}".rstrip()
+        return " ".join([self.units[0].title, *(unit.model for unit in self.units[1:])])
 
 
 class Failure(NamedTuple):
@@ -98,7 +103,7 @@ def find_slots(session: Session, count: int | None) -> list[Slot]:
         count: How many are wanted; None for all GPUs.
 
     Raises:
-        RequestError: There are fewer GPUs, or none is wanted.
+        RequestError: There are fewer GPUs, or of several models, or none is wanted.
     """
     if count is not None and count < 1:
         raise RequestError(f"--slots must be at least 1, but is {count}.")
@@ -123,47 +128,77 @@ def _gpu_slots(count: int | None) -> list[Slot]:
             f"--slots {count} need a GPU each, and this machine shows {len(gpus)}. Lower it, or "
             "see whether CUDA_VISIBLE_DEVICES hides some."
         )
+    models = sorted(set(gpu_names()))
+    if len(gpus[:count]) > 1 and len(models) > 1:
+        raise RequestError(
+            f"This machine has GPUs of several models ({', '.join(models)}), whose scores are not "
+            "comparable. Take one at a time: --slots 1, with CUDA_VISIBLE_DEVICES naming it."
+        )
     return [Slot(f"GPU {gpu}", {"CUDA_VISIBLE_DEVICES": gpu}) for gpu in gpus[:count]]
 
 
 class LocalExecutor:
-    """Does all units of a request, as many at once as there are slots.
+    """Does all units of some runs, as many at once as there are slots.
 
-    A unit that fails is tried again, twice if it made no progress; then it is given up, and the
-    others go on.
+    A unit that fails is tried again, and given up after two tries without progress; the others go
+    on. One that another process works on is left alone for a while.
 
     Args:
-        request: What is to be done.
+        runs: What is to be done.
+        request: What the runs were planned from.
         session: What it works with.
         slots: Where processes run.
         tell: Told of every process, when it starts and with its exit status when it has ended.
+
+    Raises:
+        RequestError: A run wants more GPUs than a slot has.
     """
 
     def __init__(
         self,
+        runs: Sequence[Run],
         request: RunRequest,
         session: Session,
         slots: Sequence[Slot],
         tell: Callable[[Job, int | None], None],
     ) -> None:
-        self._request, self._session, self._slots, self._tell = request, session, slots, tell
+        several = next((run for run in runs if run.settings.num_processes > 1), None)
+        if several is not None and any("CUDA_VISIBLE_DEVICES" in s.variables for s in slots):
+            raise RequestError(
+                f"num_processes={several.settings.num_processes} takes several GPUs, and with --on "
+                "local each run has one. Leave one of the two out."
+            )
+        self._runs, self._request, self._session = list(runs), request, session
+        self._slots, self._tell = slots, tell
         self._jobs: list[Job] = []
         self._tries: dict[str, tuple[str, int]] = {}
+        self._busy: dict[str, float] = {}
         self._guardian = Guardian()
         self.failures: dict[str, Failure] = {}
 
     def run(self) -> None:
         """Return when all is done that can be done; `failures` are the rest."""
         try:
-            while self._start() or self._jobs:
+            while self._start() or self._jobs or self._busy:
                 self._wait()
         finally:
             self._end()
 
+    def _units(self) -> list[Unit]:
+        """Look what there is to do; a model may have been fetched or converted meanwhile."""
+        catalogue = self._session.catalogue
+        self._runs = [
+            run
+            if run.model.folder is not None
+            else attrs.evolve(run, model=find_model(run.model.name, catalogue))
+            for run in self._runs
+        ]
+        return units_of(self._runs, self._session)
+
     def _start(self) -> bool:
         """Start what is ready, if there is room; say whether anything was."""
-        busy = {job.slot.name for job in self._jobs}
-        free = [slot for slot in self._slots if slot.name not in busy]
+        taken = {job.slot.name for job in self._jobs}
+        free = [slot for slot in self._slots if slot.name not in taken]
         groups = list(self._groups()) if free else []
         for slot, group in zip(free, groups, strict=False):
             self._jobs.append(self._begin(group, slot))
@@ -172,14 +207,17 @@ class LocalExecutor:
 
     def _groups(self) -> Iterator[list[Unit]]:
         """Yield what one process can do each: a unit, or models of a run to be evaluated."""
-        running = {unit.name for job in self._jobs for unit in job.units}
-        units = units_of(plan(self._request, self._session), self._session)
+        units = self._units()
+        done = {unit.name for unit in units if unit.state == "done"}
+        closed = done | self.failures.keys()
+        self._busy = {name: end for name, end in self._busy.items() if end > time.monotonic()}
+        aside = {unit.name for job in self._jobs for unit in job.units} | self._busy.keys()
         ready = [
             unit
             for unit in units
-            if unit.state in ("ready", "begun")
-            and unit.name not in running
-            and unit.name not in self.failures
+            if unit.name not in aside | closed
+            and done.issuperset(unit.needs)
+            and closed.issuperset(unit.after)
         ]
         for (_, stage), group in groupby(ready, key=lambda u: (u.run.folder.path, u.stage)):
             together = list(group)
@@ -193,48 +231,61 @@ class LocalExecutor:
         models = tuple(unit.model for unit in units if unit.model)
         words = command_of(first, models, self._request, self._session)
         log = first.run.folder.work_logs / f"{'-'.join([first.stage, *models[:1]])}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-m", "forget", *words],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **slot.variables},
-                start_new_session=True,  # Ctrl-C is for this process, which passes it on
-            )
+        with storage_errors(log):
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("ab") as output:
+                process = subprocess.Popen(  # noqa: S603 - our own program
+                    # -P: no module of the working folder hides another.
+                    [sys.executable, "-P", "-m", "forget", *words],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, **slot.variables},
+                    start_new_session=True,  # Ctrl-C is for this process, which passes it on
+                )
         self._guardian.watch(process.pid)
         return Job(units, slot, log, process, time.monotonic())
 
     def _wait(self) -> None:
-        """Wait until a process has ended."""
-        while True:
-            ended = [job for job in self._jobs if job.process.poll() is not None]
-            if ended or not self._jobs:
-                break
+        """Wait until a process has ended, or a free slot may find something new."""
+        room = len(self._jobs) < len(self._slots)
+        until = time.monotonic() + (_LOOK_AGAIN_S if room else math.inf)
+        ended: list[Job] = []
+        while not ended and time.monotonic() < until:
             time.sleep(_LOOK_EVERY_S)
+            ended = [job for job in self._jobs if job.process.poll() is not None]
         for job in ended:
             self._jobs.remove(job)
             status = job.process.returncode
             self._tell(job, status)
-            if status:
-                self._count(job, status)
+            self._count(job, status)
 
     def _count(self, job: Job, status: int) -> None:
-        """Give up the unit that a process failed at, if it made no progress twice."""
-        there = {u.name: u for u in units_of(plan(self._request, self._session), self._session)}
+        """Give up the unit that a process did not do, if it made no progress twice."""
+        there = {unit.name: unit for unit in self._units()}
         left = (there.get(unit.name) for unit in job.units)
         failed = next((unit for unit in left if unit is not None and unit.state != "done"), None)
         if failed is None:
             return
+        if status == BusyError.exit_status:
+            self._busy[failed.name] = time.monotonic() + _BUSY_S
+            return
         seen, tries = self._tries.get(failed.name, ("", 0))
-        progress = f"{failed.state} {failed.detail}"
+        progress = self._progress(failed)
         tries = tries + 1 if progress == seen else 1
         self._tries[failed.name] = progress, tries
-        if status == _REFUSED or tries >= _ATTEMPTS:
+        if tries >= _ATTEMPTS:
             lines = job.log.read_text(errors="replace").splitlines()
             last = "\n".join(lines[-_LAST_LINES:])
-            self.failures[failed.name] = Failure(job.title, status, job.log, last)
+            self.failures[failed.name] = Failure(failed.title, status, job.log, last)
+
+    def _progress(self, unit: Unit) -> str:
+        """Return what changes when some of a unit is done."""
+        written = 0
+        if unit.stage == "generate":
+            stores = self._session.workspace.trajectories.glob("*/*/completions.jsonl")
+            written = sum(store.stat().st_size for store in stores)
+        return f"{unit.state} {unit.detail} {written}"
 
     def _end(self) -> None:
         """Interrupt what still runs, and see it end."""

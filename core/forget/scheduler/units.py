@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import attrs
 
+from forget.errors import DataError, ModelError
+from forget.evaluation.record import read_record
 from forget.evaluation.sweep import Sweep
 from forget.inference.weights import model_digest
-from forget.plan import Plan, Run, wise_folders, wise_name
-from forget.run import BASE
+from forget.plan import Run
+from forget.run import BASE, TrainedModel, trained_models
 from forget.session import Session
 from forget.store.layout import checkpoint_name
 from forget.store.manifest import read_manifest
-from forget.training.interpolation import is_interpolation
 
 __all__ = ["Found", "Stage", "State", "Unit", "prepared", "trained", "units_of"]
 
@@ -36,6 +36,7 @@ class Unit:
         run: The run it belongs to, or the first of those that share it.
         model: The model that is evaluated, as the run calls it; empty for checkpoints to come.
         needs: Names of the units that must be done before.
+        after: Names of the units that it comes after if it can: they do a part of its work.
         state: What is to be done of it.
         detail: What is done of it, in words.
         expected: Models that it evaluates; None where their number is not known yet.
@@ -46,44 +47,41 @@ class Unit:
     run: Run
     model: str = ""
     needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     state: State
     detail: str = ""
     expected: int | None = None
 
+    @property
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"{self.run.title}: {self.stage} {self.model}".rstrip()
 
-def units_of(plan: Plan, session: Session) -> list[Unit]:
-    """Return the units of all runs of a plan, each after those that it needs.
+
+def units_of(runs: Sequence[Run], session: Session) -> list[Unit]:
+    """Return the units of some runs, each after those that it needs.
 
     A base model is evaluated once for all runs on the same dataset; for one dataset after the
     other, because these have their benchmarks in common. So have runs by the same teacher its
     completions: one of them asks, and the next one asks for what is left.
     """
     units: list[Unit] = []
-    bases: dict[tuple[str, str], str] = {}
-    before: dict[str, str] = {}
     sweeps: dict[tuple[str, str], Sweep] = {}
-    asking: dict[tuple[str, str], str] = {}
-    for run in plan.runs:
+    last_base: dict[str, str] = {}
+    last_asked: dict[tuple[str, ...], str] = {}
+    for run in runs:
         key = run.model.name, run.dataset.record.name
-        if key not in bases:
+        if key not in sweeps:
             sweeps[key] = session.sweep(run.exams, run.model.folder)
-            unit = _base(run, sweeps[key], before.get(run.model.name))
-            units.append(unit)
-            bases[key] = before[run.model.name] = unit.name
-        own = list(_of_run(run, sweeps[key]))
-        if run.teacher is not None:
-            asked = run.teacher.name, run.dataset.record.name
-            if asked in asking:
-                own[0] = attrs.evolve(own[0], needs=(asking[asked],))
-            asking[asked] = own[0].name
-        units += own
+            units.append(_base(run, sweeps[key], last_base))
+        units += _of_run(run, sweeps[key], last_asked)
     done = {unit.name for unit in units if unit.state == "done"}
     return [_settled(unit, done) for unit in units]
 
 
 def _settled(unit: Unit, done: set[str]) -> Unit:
     """Have a unit wait for others that are not done; what is done waits for nothing."""
-    if unit.state == "done" or done.issuperset(unit.needs):
+    if unit.state == "done" or done.issuperset((*unit.needs, *unit.after)):
         return unit
     return attrs.evolve(unit, state="waiting")
 
@@ -95,31 +93,29 @@ class Found(NamedTuple):
     detail: str = ""
 
 
-def _base(run: Run, sweep: Sweep, before: str | None) -> Unit:
+def _base(run: Run, sweep: Sweep, last: dict[str, str]) -> Unit:
     digest = None if run.model.folder is None else run.model.digest(recompute=False)
     found = Found("ready") if digest is None else _scored(digest, sweep)
+    name = "/".join((*_parts(run)[:3], BASE))
+    before = last.get(run.model.name)
+    last[run.model.name] = name
     return Unit(
-        name="/".join((*_parts(run)[:3], BASE)),
+        name=name,
         stage="evaluate",
         run=run,
         model=BASE,
-        needs=(before,) if before else (),
+        after=(before,) if before else (),
         state=found.state,
         detail=found.detail,
         expected=1,
     )
 
 
-def _of_run(run: Run, sweep: Sweep) -> Iterator[Unit]:
+def _of_run(run: Run, sweep: Sweep, last_asked: dict[tuple[str, ...], str]) -> Iterator[Unit]:
     prefix = "/".join(_parts(run))
-    data, training = prepared(run), trained(run)
-    prepare = Unit(
-        name=f"{prefix}/prepare",
-        stage="prepare" if run.teacher is None else "generate",
-        run=run,
-        state=data.state,
-        detail=data.detail,
-    )
+    digests = _digests(run)
+    data, training = prepared(run), trained(run, digests)
+    prepare = _prepare(run, f"{prefix}/prepare", data, last_asked)
     train = Unit(
         name=f"{prefix}/train",
         stage="train",
@@ -129,18 +125,19 @@ def _of_run(run: Run, sweep: Sweep) -> Iterator[Unit]:
         detail=training.detail,
     )
     yield from (prepare, train)
-    published = _published(run)
-    for name, folder in _models(run, published, training.state == "done"):
-        found = _scored(model_digest(folder, recompute=False), sweep)
-        yield Unit(
-            name=f"{prefix}/evaluate/{name.replace(' ', '-')}",
-            stage="evaluate",
-            run=run,
-            model=name,
-            state=found.state,
-            detail=found.detail,
-            expected=1,
-        )
+    for model, digest in digests.items():
+        # What is made of the last checkpoint may be of an earlier one until the training has ended.
+        if training.state == "done" or model.name == checkpoint_name(model.step):
+            found = _scored(digest, sweep) if digest else Found("ready", "damaged")
+            yield Unit(
+                name=f"{prefix}/evaluate/{model.name.replace(' ', '-')}",
+                stage="evaluate",
+                run=run,
+                model=model.name,
+                state=found.state,
+                detail=found.detail,
+                expected=1,
+            )
     if training.state != "done":
         yield Unit(
             name=f"{prefix}/evaluate",
@@ -148,8 +145,25 @@ def _of_run(run: Run, sweep: Sweep) -> Iterator[Unit]:
             run=run,
             needs=(train.name,),
             state="ready",
-            expected=_to_come(run, len(published)),
+            expected=_to_come(run),
         )
+
+
+def _prepare(run: Run, name: str, data: Found, last_asked: dict[tuple[str, ...], str]) -> Unit:
+    after: tuple[str, ...] = ()
+    if run.teacher is not None:
+        model = run.teacher.model.name if run.teacher.model else ""
+        asked = run.teacher.name, model, run.dataset.record.name
+        after = (last_asked[asked],) if asked in last_asked else ()
+        last_asked[asked] = name
+    return Unit(
+        name=name,
+        stage="prepare" if run.teacher is None else "generate",
+        run=run,
+        after=after,
+        state=data.state,
+        detail=data.detail,
+    )
 
 
 def _parts(run: Run) -> tuple[str, ...]:
@@ -157,17 +171,16 @@ def _parts(run: Run) -> tuple[str, ...]:
     return run.folder.path.parts[-5:]
 
 
-def _models(run: Run, published: Sequence[int], trained: bool) -> Iterator[tuple[str, Path]]:
-    for step in published:
-        yield checkpoint_name(step), run.folder.checkpoint(step)
-    if trained:
-        for alpha, folder in wise_folders(run).items():
-            yield wise_name(checkpoint_name(published[-1]), alpha), folder
-
-
-def _published(run: Run) -> list[int]:
-    """List the steps of the checkpoints that are whole."""
-    return [step for step in run.folder.steps() if read_manifest(run.folder.checkpoint(step))]
+def _digests(run: Run) -> dict[TrainedModel, str | None]:
+    """Return the digest of each model that a run makes; None if it is not there, or damaged."""
+    found: dict[TrainedModel, str | None] = {}
+    for model in trained_models(run):
+        try:
+            there = model.folder.is_dir()
+            found[model] = model_digest(model.folder, recompute=False) if there else None
+        except ModelError:
+            found[model] = None
+    return found
 
 
 def prepared(run: Run) -> Found:
@@ -175,18 +188,22 @@ def prepared(run: Run) -> Found:
     manifest = read_manifest(run.folder.data)
     if manifest is None or (run.replay is not None and read_manifest(run.folder.replay) is None):
         return Found("ready")
-    return Found("done", f"{manifest.details.get('rows'):,} examples")
+    rows = manifest.details.get("rows")
+    return Found("done", "" if rows is None else f"{rows:,} examples")
 
 
-def trained(run: Run) -> Found:
-    """Say whether a run is trained: it is recorded then, and its checkpoints are whole."""
-    published = _published(run)
-    whole = len(published) == len(run.folder.steps())
-    detail = f"step {published[-1]:,}" if published else ""
-    made = all(is_interpolation(folder) for folder in wise_folders(run).values())
-    if run.folder.sweep.is_file() and published and whole and made:
+def trained(run: Run, digests: Mapping[TrainedModel, str | None] | None = None) -> Found:
+    """Say whether a run is trained: all that its record tells of is there, and as it was then."""
+    digests = _digests(run) if digests is None else digests
+    steps = run.folder.steps()
+    detail = f"step {steps[-1]:,}" if steps else ""
+    try:
+        lines = read_record(run.folder.sweep).checkpoints if run.folder.sweep.is_file() else ()
+    except DataError:
+        lines = ()
+    if steps and {x.name: x.digest for x in lines} == {m.name: d for m, d in digests.items()}:
         return Found("done", detail)
-    return Found("begun" if published else "ready", detail)
+    return Found("begun" if steps else "ready", detail)
 
 
 def _scored(digest: str, sweep: Sweep) -> Found:
@@ -196,10 +213,10 @@ def _scored(digest: str, sweep: Sweep) -> Found:
     return Found(state, f"{done} of {every} benchmarks")
 
 
-def _to_come(run: Run, published: int) -> int | None:
+def _to_come(run: Run) -> int | None:
     """Return how many models a training will still make, if its length is known."""
     steps = run.settings.max_steps
     if steps is None:
         return None
     checkpoints = -(-steps // run.settings.checkpoint_every)
-    return max(0, checkpoints - published) + len(run.settings.wise_ft)
+    return max(0, checkpoints - len(run.folder.steps())) + len(run.settings.wise_ft)

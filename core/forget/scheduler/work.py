@@ -7,15 +7,17 @@ import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 from forget.errors import RequestError
 from forget.plan import Run
 from forget.progress import Progress
-from forget.run import Stages, check_ready, preflight
+from forget.run import BASE, Stages, check_frozen, check_ready, refresh_record
+from forget.scheduler.costs import like
 from forget.scheduler.units import Stage, prepared, trained
 from forget.session import Session
 from forget.store import journal
+from forget.store.layout import checkpoint_step
 from forget.store.lock import exclusive
 from forget.store.manifest import read_manifest
 
@@ -40,47 +42,62 @@ def work(
         ForgetError: It failed; what is finished is kept.
     """
     if stage == "evaluate":
-        check_ready(run)  # it reads no training data
+        check_frozen(run)  # it needs neither the teacher nor the GPUs of the training
     else:
-        preflight(run, session)
+        check_ready(run)
     if stage == "train" and read_manifest(run.folder.data) is None:
         raise RequestError(
             f"{run.title} cannot be trained: its data are not prepared. Do `forget work prepare` "
             "of it first."
         )
-    with nullcontext() if stage == "evaluate" else exclusive(run.folder.lock):
+    if stage == "evaluate":
+        _evaluate(Stages(run, session, progress), run, models, session, progress)
+        return
+    with exclusive(run.folder.lock):
+        before = trained(run) if stage == "train" else prepared(run)
         stages = Stages(run, session, progress)
-        names = _known(models, stages.models()) if stage == "evaluate" else ()
-        left = [name for name in names if stages.unfinished(name)]
-        if not (left or _left(run, stage)):
-            progress.note("There is nothing left to do.")
-            return
-        with _recorded(run, stage, len(left)):
-            if stage == "train":
-                stages.train()
-            elif stage == "evaluate":
-                stages.evaluate(left)
-            else:
-                stages.prepare()
+        with _recorded(run, stage, 0, whole=before.state == "ready"):
+            stages.train() if stage == "train" else stages.prepare()
+
+
+def _evaluate(
+    stages: Stages, run: Run, asked: Sequence[str], session: Session, progress: Progress
+) -> None:
+    done = trained(run).state == "done"
+    there = stages.models()
+    if not done:  # what is made of a checkpoint may be of another than is now the last
+        there = [name for name in there if name == BASE or checkpoint_step(name) is not None]
+    unknown = [name for name in asked if name not in there]
+    if unknown:
+        raise RequestError(f"There is no {unknown[0]!r} to evaluate; there is {', '.join(there)}.")
+    left = [name for name in asked or there if stages.unfinished(name)]
+    if not left:
+        progress.note("There is nothing left to do.")
+    with _recorded(run, "evaluate", len(left), whole=True):
+        stages.evaluate(left)
+    if done:
+        refresh_record(run, session)
 
 
 @contextmanager
-def _recorded(run: Run, stage: Stage, models: int) -> Iterator[None]:
-    """Write down what a stage took; what is killed writes nothing."""
+def _recorded(run: Run, stage: Stage, models: int, *, whole: bool) -> Iterator[None]:
+    """Write down what a stage took, if all of it was done at once; killed, it writes nothing."""
     started, status = time.monotonic(), "failed"
     try:
         yield
         status = "done"
     finally:
-        record = {
-            "stage": "generate" if stage == "prepare" and run.teacher is not None else stage,
-            "models": models,
-            "seconds": round(time.monotonic() - started, 3),
-            "peak_gb": round(_peak_gb(), 3),
-            "host": platform.node(),
-            "status": status,
-        }
-        journal.append(run.folder.work_journal, [record])
+        if whole and (models or stage != "evaluate"):
+            record = {
+                "stage": "generate" if stage == "prepare" and run.teacher is not None else stage,
+                **like(run, stage),
+                "models": models,
+                "seconds": round(time.monotonic() - started, 3),
+                "peak_gb": round(_peak_gb(), 3),
+                "host": platform.node(),
+                "status": status,
+            }
+            journal.append(run.folder.work_journal, [record])
 
 
 def _peak_gb() -> float:
@@ -88,17 +105,3 @@ def _peak_gb() -> float:
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, else KiB
     who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return max(resource.getrusage(process).ru_maxrss for process in who) * unit / 1e9
-
-
-def _left(run: Run, stage: Stage) -> bool:
-    """Say whether a stage that evaluates nothing has something left to do."""
-    if stage == "train":
-        return trained(run).state != "done"
-    return stage != "evaluate" and prepared(run).state != "done"
-
-
-def _known(asked: Sequence[str], there: Sequence[str]) -> Sequence[str]:
-    unknown = [name for name in asked if name not in there]
-    if unknown:
-        raise RequestError(f"There is no {unknown[0]!r} to evaluate; there is {', '.join(there)}.")
-    return asked or there

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,16 @@ import attrs
 from forget.convert import to_plain
 from forget.store.atomic import storage_errors, write_json
 
-__all__ = ["MANIFEST", "Manifest", "fault", "file_digest", "read_manifest", "seal", "verify"]
+__all__ = [
+    "MANIFEST",
+    "Manifest",
+    "fault",
+    "file_digest",
+    "known_digest",
+    "read_manifest",
+    "seal",
+    "verify",
+]
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
@@ -39,6 +49,20 @@ def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file's content, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def known_digest(path: Path) -> str:
+    """Return a file's digest, computed once by a process while size and time of change hold.
+
+    For listings that ask again and again; before anything is scored, a file is read through.
+    """
+    found = path.stat()
+    return _digest_of(path, found.st_size, found.st_mtime_ns)
+
+
+@cache
+def _digest_of(path: Path, size: int, changed_ns: int) -> str:
+    return file_digest(path)
 
 
 def seal(folder: Path, kind: str, details: Mapping[str, Any]) -> Manifest:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["autocast", "autocasts", "unmoved_share", "warn_of_rounding"]
+__all__ = ["autocast", "autocasts", "computed_in", "unmoved_share", "warn_of_rounding"]
 
 _UNMOVED = 0.5
 """Share of the weights beyond which something is said."""
@@ -24,6 +24,11 @@ def autocasts(dtype: str) -> bool:
     import torch
 
     return dtype == "float32" and torch.cuda.is_available()
+
+
+def computed_in(dtype: Literal["float32", "bfloat16"]) -> Literal["float32", "bfloat16"]:
+    """Return the number format that a model with such weights writes in."""
+    return "bfloat16" if autocasts(dtype) else dtype
 
 
 def autocast(dtype: str) -> AbstractContextManager[Any]:
@@ -42,9 +47,12 @@ def warn_of_rounding(note: Callable[[str], None], model: Any, lr: float) -> None
         model: The model in training.
         lr: Its peak learning rate.
     """
+    import torch
+
     weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    coarse = any(weight.dtype != torch.float32 for weight in weights)
     share = unmoved_share(weights, lr)
-    if share > _UNMOVED:
+    if coarse and share > _UNMOVED:
         note(
             f"dtype={str(weights[0].dtype).removeprefix('torch.')} is too coarse for lr={lr:g}: a "
             f"step changes a weight by about lr, and for {100 * share:.0f} % of the weights that "

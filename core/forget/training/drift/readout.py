@@ -134,7 +134,9 @@ def own_logits(model: Any, item: Asked) -> torch.Tensor:
 
     bare = without_adapters(model)
     ids_1T = torch.tensor([item.read], device=bare.device)
-    logits: torch.Tensor = bare(input_ids=ids_1T, use_cache=False).logits
+    # A trainer has the model compute in its own number format; the base was read in the weights'.
+    forward = getattr(bare, "_original_forward", bare)
+    logits: torch.Tensor = forward(input_ids=ids_1T, use_cache=False).logits
     return logits[0, -item.positions :].float()
 
 

@@ -16,6 +16,7 @@ from forget.inference.weights import adapter_base, model_digest
 from forget.method import TrainTask
 from forget.teacher import Teacher, TeacherSetup
 from forget.training.examples import Conversation
+from forget.training.precision import computed_in
 from forget.training.rollouts.questions import Prompt, as_it_is
 from forget.training.rollouts.rewards import Reward, find_reward
 from forget.training.rollouts.settings import RoundSettings
@@ -93,7 +94,7 @@ def _order(
     task: TrainTask, model: Path, questions: Sequence[Conversation], index: int, ask: Prompt
 ) -> Order:
     settings: RoundSettings = task.settings
-    machine = resolve_machine("auto", settings.dtype)
+    machine = resolve_machine("auto", computed_in(settings.dtype))
     engine = _engine(settings, machine, model)
     sampling = settings.sampling(task.dataset.max_new_tokens)
     name, seed = f"round-{index}", f"{task.seed}/round-{index}"
