@@ -246,6 +246,7 @@ class _Lookups:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._models: dict[str, ModelReference] = {}
+        self._restrictions: dict[tuple[Path, str], Restriction] = {}
         self._benchmarks: dict[Any, list[Exam]] = {}
         self._tasks: dict[Any, Exam] = {}
 
@@ -253,6 +254,14 @@ class _Lookups:
         if name not in self._models:
             self._models[name] = find_model(name, self._session.catalogue)
         return self._models[name]
+
+    def restriction(self, run: Path | None, dataset: str) -> Restriction | None:
+        if run is None:
+            return None
+        key = run, dataset
+        if key not in self._restrictions:
+            self._restrictions[key] = read_restriction(run, dataset)
+        return self._restrictions[key]
 
     def benchmarks(self, selection: Sequence[str], limit: int | None) -> list[Exam]:
         key = tuple(selection), limit
@@ -282,9 +291,7 @@ def _settle(
     model = known.model(cell.model)
     teacher = _teacher(cell, method.record, model, request, study, session)
     settings = _settings(cell, method.record, teacher, request, study)
-    restriction = None
-    if request.restrict_to is not None:
-        restriction = read_restriction(request.restrict_to, cell.dataset)
+    restriction = known.restriction(request.restrict_to, cell.dataset)
     # A limit on the command line is for all there is to score, the trained task included.
     limit, task_limit = (
         (study.limit, study.task_limit) if request.limit is None else (request.limit,) * 2

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
+import attrs
 import pytest
 
-from forget.errors import RequestError
+from forget.errors import BusyError, RequestError
 from forget.inference.machine import Machine
+from forget.plan import RunRequest, plan
 from forget.scheduler import local
 from forget.scheduler.local import Job, LocalExecutor, find_slots
+from forget.scheduler.units import units_of
 from forget.session import Session, open_session
+from forget.store.lock import exclusive
+from forget_datasets.arithmetic import Arithmetic
 from test_run import arguments, forget, results
+from tiny_models import make_hollow_model
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +77,81 @@ def test_a_killed_process_and_a_checkpoint_that_cannot_be_read(
     assert len(left) == 3  # base, step 2, step 6
 
 
+@pytest.fixture
+def undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalExecutor:
+    """An executor of two datasets whose processes end well and do nothing."""
+
+    class Sums(Arithmetic):
+        name = "sums"
+
+    monkeypatch.setattr(local, "command_of", lambda *_: ["--version"])
+    model = make_hollow_model(tmp_path / "model")
+    session = open_session(out=tmp_path / "out")
+    request = RunRequest(method="gt-sft", model=str(model), benchmarks=("mini_piqa",), limit=2)
+    [run] = plan(request, session).runs
+    other = attrs.evolve(
+        run,
+        dataset=attrs.evolve(run.dataset, record=Sums()),
+        folder=session.workspace.run("demo", "model", "sums", "gt-sft", run.seed),
+    )
+    slots = find_slots(session, 2)
+    return LocalExecutor([run, other], request, session, slots, lambda *_: None)
+
+
+def test_what_ends_well_and_is_not_done_is_given_up(undone: LocalExecutor) -> None:
+    """The second base comes after the first one, and does not wait for it for ever."""
+    undone.run()
+    assert sorted(undone.failures) == [
+        "demo/model/arithmetic/base",
+        "demo/model/arithmetic/gt-sft/seed-0/prepare",
+        "demo/model/sums/base",
+        "demo/model/sums/gt-sft/seed-0/prepare",
+    ]
+    failure = undone.failures["demo/model/arithmetic/base"]
+    assert failure.status == 0
+    assert failure.title == "demo / model / arithmetic / gt-sft / seed 0: evaluate base"
+    assert "forget" in failure.last
+
+
+@pytest.mark.slow
+def test_what_another_process_works_on_is_put_off(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_BUSY_S", 0.5)
+    session = open_session(out=tmp_path / "out")
+    request = RunRequest(
+        method="gt-sft", model=str(tiny_model), benchmarks=("mini_piqa",), limit=2,
+        overrides={"max_steps": "1", "max_train_examples": "20", "drift_prompts": "0"},
+    )  # fmt: skip
+    runs = plan(request, session).runs
+    ends: list[tuple[str, int]] = []
+    with ExitStack() as held:
+        held.enter_context(exclusive(runs[0].folder.lock))
+
+        def tell(job: Job, status: int | None) -> None:
+            if status is not None:
+                ends.append((job.units[0].stage, status))
+                if status == BusyError.exit_status:
+                    held.close()
+
+        executor = LocalExecutor(runs, request, session, find_slots(session, 1), tell)
+        executor.run()
+    assert executor.failures == {}
+    assert ("prepare", 4) in ends
+    assert ends.count(("prepare", 0)) == 1
+    assert {unit.state for unit in units_of(runs, session)} == {"done"}
+
+
+def test_a_run_by_several_processes_has_no_slot(tmp_path: Path) -> None:
+    session = open_session(out=tmp_path / "out")
+    model = make_hollow_model(tmp_path / "model")
+    request = RunRequest(method="gt-sft", model=str(model), overrides={"num_processes": "2"})
+    runs = plan(request, session).runs
+    gpu = local.Slot("GPU 0", {"CUDA_VISIBLE_DEVICES": "0"})
+    with pytest.raises(RequestError, match="num_processes=2 takes several GPUs"):
+        LocalExecutor(runs, request, session, [gpu], lambda *_: None)
+
+
 def test_slots_of_a_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(local.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
@@ -90,6 +172,10 @@ def test_slots_of_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("GPU 5", {"CUDA_VISIBLE_DEVICES": "5"}),
     ]
     assert len(find_slots(session, 1)) == 1
+    monkeypatch.setattr(local, "gpu_names", lambda: ["A100", "H100"])
+    assert len(find_slots(session, 1)) == 1
+    with pytest.raises(RequestError, match=r"GPUs of several models \(A100, H100\)"):
+        find_slots(session, 2)
     with pytest.raises(RequestError, match=r"--slots 3 need a GPU each, and this machine shows 2"):
         find_slots(session, 3)
 

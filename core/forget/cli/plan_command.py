@@ -19,7 +19,7 @@ Examples:
   forget plan --study phase1
   forget plan --study phase1 --method gt-sft --json
 
-Nothing is written, fetched or loaded.
+Nothing is written, and no model is loaded.
 """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -55,6 +56,33 @@ def test_a_format_too_coarse_for_the_learning_rate_is_told(
     GtSft().train(attrs.evolve(task, progress=Noted()))
     found = [note for note in notes if note.startswith("dtype=bfloat16 is too coarse for lr=1e-06")]
     assert bool(found) == told
+
+
+@pytest.mark.parametrize(
+    ("gpu", "dtype", "written"),
+    [
+        (True, "float32", "bfloat16"),
+        (False, "float32", "float32"),
+        (True, "bfloat16", "bfloat16"),
+    ],
+)
+def test_a_model_writes_in_the_format_it_computes_in(
+    monkeypatch: pytest.MonkeyPatch, gpu: bool, dtype: Any, written: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: gpu)
+    assert precision.computed_in(dtype) == written
+
+
+def test_a_learning_rate_of_nothing_is_not_a_matter_of_format() -> None:
+    notes: list[str] = []
+    precision.warn_of_rounding(notes.append, SimpleNamespace(parameters=list), 0.0)
+    import torch
+
+    model = torch.nn.Linear(2, 2)
+    precision.warn_of_rounding(notes.append, model, 0.0)
+    assert notes == []
+    precision.warn_of_rounding(notes.append, model.to(torch.bfloat16), 1e-9)
+    assert len(notes) == 1
 
 
 @pytest.fixture
