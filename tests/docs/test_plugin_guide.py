@@ -180,7 +180,7 @@ def test_its_tests_pass() -> None:
     folder = EXAMPLE / "tests"
     done = subprocess.run(
         [*command, "-c", str(ROOT / "pyproject.toml"), str(folder)],
-        env={**os.environ, "PYTHONPATH": str(EXAMPLE)},
+        env={**os.environ, "PYTHONPATH": str(EXAMPLE), "PYTEST_ADDOPTS": ""},
         check=False,
         capture_output=True,
         text=True,

@@ -172,8 +172,10 @@ def interrupted(method: Method, task: TrainTask, at: int) -> None:
 
 
 def workers() -> list[psutil.Process]:
+    """Return the processes of trainings that are alive; tests before this one leave others."""
     children = psutil.Process().children(recursive=True)
-    return [child for child in children if "forget.training.worker" in child.cmdline()]
+    living = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in living if "forget.training.worker" in child.cmdline()]
 
 
 def test_a_killed_process_and_the_way_on(prepared: Prepare) -> None:
