@@ -82,7 +82,8 @@ def registry_blocks(text: str) -> Iterator[str]:
 
 def catalogue_of(name: str, folder: Path) -> Catalogue:
     """Return the registry as the reader of a document has it, with what the document adds."""
-    layers = []
+    named = re.findall(r"--registry (\S+\.toml)", TEXTS[name])
+    layers = [ROOT / file for file in named if (ROOT / file).is_file()]
     for index, text in enumerate(registry_blocks(TEXTS[name])):
         layers.append(folder / f"{index}.toml")
         layers[-1].write_text(text, encoding="utf-8")
