@@ -75,7 +75,7 @@ class Stages:
         progress: Where to report.
 
     Raises:
-        ModelError: The model, or the teacher's, cannot be had.
+        ModelError: The model cannot be had.
     """
 
     def __init__(self, run: Run, session: Session, progress: Progress) -> None:
@@ -93,6 +93,7 @@ class Stages:
 
         Raises:
             FrozenRunError: The run directory was made with other settings.
+            ModelError: The teacher's model cannot be had.
         """
         run = self._run
         # A teacher that has done its work is not needed any more, on this machine or at all.
@@ -116,10 +117,6 @@ class Stages:
         record = _record(run, self._sweep, self._digest_of)
         write_record(run.folder.sweep, record)
         return record
-
-    def models(self) -> list[str]:
-        """Name what can be evaluated: the base, the checkpoints, and what is made of them."""
-        return list(self._models())
 
     def unfinished(self, name: str) -> bool:
         """Say whether something of a model is not scored yet, or what was written is damaged."""

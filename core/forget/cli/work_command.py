@@ -35,13 +35,16 @@ def command(stage: Stage, models: tuple[str, ...], **options: Any) -> None:
     """
     from forget.cli.console import quiet_libraries
     from forget.plan import plan
-    from forget.scheduler.work import work
+    from forget.scheduler.work import check_work, work
 
     if models and stage != "evaluate":
         raise click.UsageError(f"To {stage} takes no models, but got {' '.join(models)}.")
     request, rest = request_from(**options)
     session = session_from(**rest)
-    for run in plan(request, session).runs:
+    runs = plan(request, session).runs
+    for run in runs:
+        check_work(run, stage, models)
+    for run in runs:
         with quiet_libraries(run.folder.log) as screen:
             screen.note(f"{run.title}: {stage}  ->  {run.folder.path}")
             work(run, stage, models, session, screen)

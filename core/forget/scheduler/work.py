@@ -12,16 +12,54 @@ from contextlib import contextmanager
 from forget.errors import RequestError
 from forget.plan import Run
 from forget.progress import Progress
-from forget.run import BASE, Stages, check_frozen, check_ready, refresh_record
+from forget.run import (
+    BASE,
+    Stages,
+    check_frozen,
+    check_ready,
+    refresh_record,
+    trained_models,
+)
 from forget.scheduler.costs import like
 from forget.scheduler.units import Stage, prepared, trained
 from forget.session import Session
 from forget.store import journal
-from forget.store.layout import checkpoint_step
+from forget.store.layout import checkpoint_name
 from forget.store.lock import exclusive
 from forget.store.manifest import read_manifest
 
-__all__ = ["work"]
+__all__ = ["check_work", "work"]
+
+
+def check_work(run: Run, stage: Stage, models: Sequence[str]) -> None:
+    """Find what can be wrong with a stage of a run, before anything is written.
+
+    Raises:
+        RequestError: The stage before it is not done, there is no such model, or the run directory
+            was made with other settings.
+    """
+    if stage == "evaluate":
+        check_frozen(run)  # it needs neither the teacher nor the GPUs of the training
+        there = _there(run)
+        unknown = [name for name in models if name not in there]
+        if unknown:
+            known = ", ".join(there)
+            raise RequestError(f"There is no {unknown[0]!r} to evaluate; there is {known}.")
+        return
+    check_ready(run)
+    if stage == "train" and read_manifest(run.folder.data) is None:
+        raise RequestError(
+            f"{run.title} cannot be trained: its data are not prepared. Do `forget work prepare` "
+            "of it first."
+        )
+
+
+def _there(run: Run) -> list[str]:
+    """Name what can be evaluated: the base, the checkpoints, and what is made of the last one."""
+    made = [model for model in trained_models(run) if model.folder.is_dir()]
+    if trained(run).state != "done":  # that may be of another checkpoint than is now the last
+        made = [model for model in made if model.name == checkpoint_name(model.step)]
+    return [BASE, *(model.name for model in made)]
 
 
 def work(
@@ -30,28 +68,18 @@ def work(
     """Do what is left of a stage; killed at any moment, calling it again continues.
 
     Args:
-        run: The run.
+        run: The run; `check_work` found nothing wrong.
         stage: What is done of it.
         models: What is evaluated: ``base``, ``step-000100``; none for all that is there.
         session: What it works with.
         progress: Where to report.
 
     Raises:
-        RequestError: The stage before it is not done, or there is no such model.
         BusyError: Another process prepares or trains the run.
         ForgetError: It failed; what is finished is kept.
     """
     if stage == "evaluate":
-        check_frozen(run)  # it needs neither the teacher nor the GPUs of the training
-    else:
-        check_ready(run)
-    if stage == "train" and read_manifest(run.folder.data) is None:
-        raise RequestError(
-            f"{run.title} cannot be trained: its data are not prepared. Do `forget work prepare` "
-            "of it first."
-        )
-    if stage == "evaluate":
-        _evaluate(Stages(run, session, progress), run, models, session, progress)
+        _evaluate(run, models or _there(run), session, progress)
         return
     with exclusive(run.folder.lock):
         before = trained(run) if stage == "train" else prepared(run)
@@ -60,22 +88,14 @@ def work(
             stages.train() if stage == "train" else stages.prepare()
 
 
-def _evaluate(
-    stages: Stages, run: Run, asked: Sequence[str], session: Session, progress: Progress
-) -> None:
-    done = trained(run).state == "done"
-    there = stages.models()
-    if not done:  # what is made of a checkpoint may be of another than is now the last
-        there = [name for name in there if name == BASE or checkpoint_step(name) is not None]
-    unknown = [name for name in asked if name not in there]
-    if unknown:
-        raise RequestError(f"There is no {unknown[0]!r} to evaluate; there is {', '.join(there)}.")
-    left = [name for name in asked or there if stages.unfinished(name)]
+def _evaluate(run: Run, models: Sequence[str], session: Session, progress: Progress) -> None:
+    stages = Stages(run, session, progress)
+    left = [name for name in models if stages.unfinished(name)]
     if not left:
         progress.note("There is nothing left to do.")
     with _recorded(run, "evaluate", len(left), whole=True):
         stages.evaluate(left)
-    if done:
+    if trained(run).state == "done":
         refresh_record(run, session)
 
 
