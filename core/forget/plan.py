@@ -10,13 +10,13 @@ import attrs
 
 from forget.catalogue import StudyEntry
 from forget.convert import to_plain
-from forget.dataset import Dataset
 from forget.errors import PluginError, RequestError
 from forget.evaluation.exam import Exam
-from forget.inference.models import ModelReference, find_model
+from forget.inference.models import ModelReference
+from forget.lookups import Lookups
 from forget.method import Method, Needs, SupervisedSettings, TrainingSettings
 from forget.plugins import Kind, Provided
-from forget.restriction import Restriction, read_restriction
+from forget.restriction import Restriction
 from forget.session import Session
 from forget.settings import build, training_identity
 from forget.store.layout import RunFolder
@@ -161,6 +161,10 @@ class PendingRun(NamedTuple):
     waits_for: str
     remedy: str
 
+    def __str__(self) -> str:
+        """Say it in a line."""
+        return f"{self.title}: pending, waits for {self.waits_for}. {self.remedy}"
+
 
 class Plan(NamedTuple):
     """The runs that a request means: those that can be done, and those that wait for a plugin."""
@@ -186,10 +190,10 @@ def plan(request: RunRequest, session: Session) -> Plan:
             f"{asked} is for one method, and the study {request.study!r} has several. Add --method."
         )
     every = list(variants(request.sweep, request.overrides))
-    known = _Lookups(session)
+    known = Lookups(session)
     runs, pending = [], []
     for cell in _cells(request, study):
-        waiting = _waiting(cell, request, study, session)
+        waiting = _waiting(cell, request, study, session, known)
         if waiting is None:
             runs += [_settle(cell, request, study, session, known, variant) for variant in every]
         else:
@@ -213,7 +217,7 @@ def _choice(asked: str | None, study: Sequence[str]) -> Sequence[str]:
 
 
 def _waiting(
-    cell: Cell, request: RunRequest, study: StudyEntry, session: Session
+    cell: Cell, request: RunRequest, study: StudyEntry, session: Session, known: Lookups
 ) -> PendingRun | None:
     """Return what a cell waits for, if the study and not the user chose it."""
     chosen: tuple[tuple[Kind, str, bool], ...] = (
@@ -228,7 +232,7 @@ def _waiting(
     needs: Needs = session.plugins.get("methods", cell.method, session.catalogue).record.needs
     if needs.teacher is None or teacher is None or request.method or request.teacher:
         return None
-    remedy = why_pending(teacher, find_model(cell.model, session.catalogue), session)
+    remedy = why_pending(teacher, known.model(cell.model), session)
     if remedy is None:
         return None
     return PendingRun(cell.title(request.study), f"teacher {teacher}", remedy)
@@ -240,48 +244,12 @@ def _nothing_to_do(study: str, pending: Sequence[PendingRun]) -> str:
     return f"Every run of the study {study!r} that was asked for is pending. Install {what}."
 
 
-class _Lookups:
-    """What many runs have in common, and reads files: looked up once."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._models: dict[str, ModelReference] = {}
-        self._restrictions: dict[tuple[Path, str], Restriction] = {}
-        self._benchmarks: dict[Any, list[Exam]] = {}
-        self._tasks: dict[Any, Exam] = {}
-
-    def model(self, name: str) -> ModelReference:
-        if name not in self._models:
-            self._models[name] = find_model(name, self._session.catalogue)
-        return self._models[name]
-
-    def restriction(self, run: Path | None, dataset: str) -> Restriction | None:
-        if run is None:
-            return None
-        key = run, dataset
-        if key not in self._restrictions:
-            self._restrictions[key] = read_restriction(run, dataset)
-        return self._restrictions[key]
-
-    def benchmarks(self, selection: Sequence[str], limit: int | None) -> list[Exam]:
-        key = tuple(selection), limit
-        if key not in self._benchmarks:
-            self._benchmarks[key] = self._session.exams(selection, limit)
-        return self._benchmarks[key]
-
-    def task(self, dataset: Dataset, limit: int | None) -> Exam:
-        key = dataset.name, limit
-        if key not in self._tasks:
-            self._tasks[key] = self._session.task_exam(dataset, limit)
-        return self._tasks[key]
-
-
 def _settle(
     cell: Cell,
     request: RunRequest,
     study: StudyEntry,
     session: Session,
-    known: _Lookups,
+    known: Lookups,
     variant: Mapping[str, str],
 ) -> Run:
     catalogue = session.catalogue
@@ -291,7 +259,9 @@ def _settle(
     model = known.model(cell.model)
     teacher = _teacher(cell, method.record, model, request, study, session)
     settings = _settings(cell, method.record, teacher, request, study)
-    restriction = known.restriction(request.restrict_to, cell.dataset)
+    restriction = None
+    if request.restrict_to is not None:
+        restriction = known.restriction(request.restrict_to, cell.dataset)
     # A limit on the command line is for all there is to score, the trained task included.
     limit, task_limit = (
         (study.limit, study.task_limit) if request.limit is None else (request.limit,) * 2
@@ -306,7 +276,7 @@ def _settle(
         method=method,
         seed=cell.seed,
         settings=settings,
-        exams=(*known.benchmarks(selection, limit), known.task(dataset.record, task_limit)),
+        exams=(*known.benchmarks(tuple(selection), limit), known.task(cell.dataset, task_limit)),
         # A model given as a folder goes by the folder's name; the frozen digest tells two apart.
         folder=session.workspace.run(
             request.study, model.name, cell.dataset, "-".join(filter(None, labels)), cell.seed

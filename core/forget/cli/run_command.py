@@ -16,7 +16,7 @@ from forget.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from forget.plan import PendingRun, Plan, Run, RunRequest
+    from forget.plan import Plan, Run, RunRequest
     from forget.report.comparison import Outcome
     from forget.session import Session
 
@@ -89,11 +89,7 @@ def _show_outlook(planned: Plan, session: Session, as_json: bool) -> None:
     for run, steps in found:
         print_steps(run.title, steps, caption=str(run.folder.path))
     for waiting in planned.pending:
-        click.echo(_pending_line(waiting))
-
-
-def _pending_line(waiting: PendingRun) -> str:
-    return f"{waiting.title}: pending, waits for {waiting.waits_for}. {waiting.remedy}"
+        click.echo(str(waiting))
 
 
 def _outlook_as_plain(run: Run, steps: list[Any]) -> dict[str, Any]:
@@ -110,7 +106,7 @@ def _check(planned: Plan, session: Session) -> None:
 
     preflight(planned.runs, session)
     for waiting in planned.pending:
-        click.secho(_pending_line(waiting), fg="yellow", err=True)
+        click.secho(str(waiting), fg="yellow", err=True)
 
 
 def _execute(

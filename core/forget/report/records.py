@@ -10,10 +10,10 @@ from forget.errors import DataError
 from forget.evaluation.record import SweepRecord, read_record
 from forget.store.layout import RunFolder, Workspace
 
-__all__ = ["Found", "find_records"]
+__all__ = ["FoundRecord", "find_records"]
 
 
-class Found(NamedTuple):
+class FoundRecord(NamedTuple):
     """A sweep that a report is about.
 
     Attributes:
@@ -27,7 +27,7 @@ class Found(NamedTuple):
     root: Path
 
 
-def find_records(runs: Sequence[Path], out: Path) -> list[Found]:
+def find_records(runs: Sequence[Path], out: Path) -> list[FoundRecord]:
     """Return each sweep that was asked for.
 
     Args:
@@ -38,7 +38,7 @@ def find_records(runs: Sequence[Path], out: Path) -> list[Found]:
         DataError: There is nothing to report, or a folder is not a run directory.
     """
     if runs:
-        return [Found(read_record(_run(path).sweep), path, _root(path)) for path in runs]
+        return [FoundRecord(read_record(_run(path).sweep), path, _root(path)) for path in runs]
     workspace = Workspace(out.absolute())
     places = [(run.sweep, run.path) for run in workspace.runs() if run.sweep.is_file()]
     places += [(file, file) for file in workspace.comparisons()]
@@ -47,7 +47,7 @@ def find_records(runs: Sequence[Path], out: Path) -> list[Found]:
             f"There is nothing to report below {out}: no run has been evaluated there yet. "
             "Make one with `forget run`, or name the output folder with --out."
         )
-    return [Found(read_record(file), path, workspace.root) for file, path in places]
+    return [FoundRecord(read_record(file), path, workspace.root) for file, path in places]
 
 
 def _run(path: Path) -> RunFolder:

@@ -29,7 +29,7 @@ def render_units(
     if any(unit.state != "done" for unit in units):
         parts.append(Text(_outlook(left, slots)))
     for waiting in pending:
-        parts.append(Text(f"{waiting.title}: pending, waits for {waiting.waits_for}", "yellow"))
+        parts.append(Text(str(waiting), "yellow"))
     return Group(*parts)
 
 
