@@ -30,7 +30,9 @@ __all__ = [
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
-_OUTPUT_FOLDERS = {"runs", "evaluations", "reports", "dist", "build", "site", "__pycache__"}
+_OUTPUT_FOLDERS = {
+    "runs", "evaluations", "reports", "requests", "slurm", "dist", "build", "site", "__pycache__",
+}  # fmt: skip
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?<=\n\n)(?: {4}.*\n|\n(?= {4}))+")
 _HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)

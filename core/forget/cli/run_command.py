@@ -53,6 +53,7 @@ def command(
 ) -> None:
     """Train by a method, evaluate base and every checkpoint, and say what was forgotten."""
     from forget.plan import plan
+    from forget.scheduler.requests import remember
 
     if slots is not None and executor is None:
         raise click.UsageError("--slots is for several processes. Add --on local.")
@@ -63,6 +64,7 @@ def command(
         _show_outlook(planned, session, as_json)
         return
     _check(planned, session)
+    remember(request, session)
     if executor is None:
         _carry_out(planned, session, as_json)
     else:

@@ -4,6 +4,8 @@ runs/<study>/<model>/<dataset>/<method>/seed-<n>/   one run
 evaluations/<model digest>/<benchmark>-<hash>/<engine fingerprint>/   shared by every run
 trajectories/<dataset>/<teacher>-<digest>/           completions of a teacher, shared by every run
 reports/                                            what `forget report` wrote
+requests/                                           what was asked of this folder
+slurm/                                              jobs of a cluster: scripts, logs, records
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import attrs
 
 __all__ = ["TOP_FOLDERS", "RunFolder", "Workspace", "checkpoint_name", "checkpoint_step", "slug"]
 
-TOP_FOLDERS = ("runs", "evaluations", "trajectories", "reports")
+TOP_FOLDERS = ("runs", "evaluations", "trajectories", "reports", "requests", "slurm")
 """What stands directly below the output folder."""
 
 _STEP = re.compile(r"^step-(\d{6,})$")
@@ -140,6 +142,16 @@ class Workspace:
     def trajectories(self) -> Path:
         """The folder of all teachers' completions."""
         return self.root / "trajectories"
+
+    @property
+    def requests(self) -> Path:
+        """The folder of what was asked for."""
+        return self.root / "requests"
+
+    @property
+    def slurm(self) -> Path:
+        """The folder of everything that has to do with a cluster's jobs."""
+        return self.root / "slurm"
 
     def evaluation(self, model_digest: str, benchmark: str, fingerprint: str) -> Path:
         """Return the folder of one model's evaluation on one benchmark."""
