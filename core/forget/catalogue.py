@@ -9,10 +9,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import attrs
 
+from forget.cluster import Cluster
 from forget.convert import BadValue, structure
 from forget.errors import CatalogueError, UnknownNameError, nearest
 
@@ -163,17 +164,6 @@ class StudyEntry:
 
 
 @attrs.frozen(kw_only=True)
-class Cluster:
-    """Where units run: scheduler, budget, and what one job gets."""
-
-    summary: str
-    scheduler: Literal["local", "slurm"]
-    memory_cap_gb: float | None = None
-    time_limit_min: int | None = None
-    gpus_per_job: int = 0
-
-
-@attrs.frozen(kw_only=True)
 class Catalogue:
     """Everything the registry files say, merged and checked."""
 
@@ -193,6 +183,28 @@ class Catalogue:
             UnknownNameError: There is none of that name.
         """
         return _named(self.studies, "study", name)
+
+    def cluster(self, name: str | None) -> tuple[str, Cluster]:
+        """Return the Slurm cluster of a name, or the only one that there is, and what it is called.
+
+        Raises:
+            UnknownNameError: There is none of that name.
+            CatalogueError: None was named and there are several, or it does not use Slurm.
+        """
+        slurm = [name for name, cluster in self.clusters.items() if cluster.scheduler == "slurm"]
+        if name is None and len(slurm) != 1:
+            raise CatalogueError(
+                f"{len(slurm)} clusters of the registry use Slurm: {', '.join(slurm)}. Choose "
+                f"one with --cluster, or describe yours in {USER_FILE} as [clusters.NAME]."
+            )
+        name = name or slurm[0]
+        cluster = _named(self.clusters, "cluster", name)
+        if cluster.scheduler != "slurm":
+            raise CatalogueError(
+                f"The cluster {name!r} has the scheduler {cluster.scheduler!r}. Choose one that "
+                f"uses Slurm ({', '.join(slurm) or 'there is none'}), or say --on local."
+            )
+        return name, cluster
 
     def benchmark_names(self, selection: Iterable[str]) -> list[str]:
         """Replace suites by their benchmarks, keeping order, each once."""

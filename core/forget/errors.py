@@ -2,7 +2,7 @@
 
     ForgetError                     the work failed (exit status 1)
     ├── WorkError                   training, evaluation or storage failed; re-run to continue
-    │   ├── StorageError            the disk is full or refused a write
+    │   ├── StorageError            the disk is full or refused a write (exit status 5)
     │   └── UnsupportedModelError   the built-in engine cannot run this family of models
     ├── CheckFailed                 a check the user asked for did not hold (exit status 3)
     └── RequestError                the request was wrong; nothing was written (exit status 2)
@@ -57,6 +57,8 @@ class WorkError(ForgetError):
 
 class StorageError(WorkError):
     """A write failed (full disk, quota, lost permission); what was complete before still is."""
+
+    exit_status: ClassVar[int] = 5
 
 
 class UnsupportedModelError(WorkError):

@@ -157,10 +157,16 @@ def refresh_record(run: Run, session: Session) -> SweepRecord:
     return record
 
 
-def preflight(runs: Sequence[Run], session: Session) -> None:
+def preflight(runs: Sequence[Run], session: Session, *, elsewhere: bool = False) -> None:
     """Find whatever can still be wrong with settled runs, before anything is written.
 
     Data that several of them have in common are read once.
+
+    Args:
+        runs: The runs.
+        session: What they work with.
+        elsewhere: Whether another machine does the work: this one needs no GPUs then, and no
+            engine of a teacher.
 
     Raises:
         FrozenRunError: A run directory holds a run with other settings.
@@ -169,7 +175,7 @@ def preflight(runs: Sequence[Run], session: Session) -> None:
         SettingsError: It has fewer GPUs than a training is to have processes.
     """
     for run in runs:
-        check_ready(run)
+        check_frozen(run) if elsewhere else check_ready(run)
     for exam in {exam.key(): exam for run in runs for exam in run.exams}.values():
         exam.check()
     for run in {_training_key(run): run for run in runs}.values():

@@ -245,7 +245,7 @@ def option_rows(command: click.Command) -> list[Row]:
     context = click.Context(command)
     rows = []
     for parameter in command.params:
-        if not isinstance(parameter, click.Option) or parameter.is_eager:
+        if not isinstance(parameter, click.Option) or parameter.is_eager or parameter.hidden:
             continue
         # What no default can say by itself, the help says in brackets.
         help_, _, said = (parameter.help or "").partition("  [default: ")

@@ -107,7 +107,7 @@ def test_no_permission(tmp_path: Path, number: int) -> None:
         storage_errors(tmp_path / "x"),
     ):
         refuse(number)()
-    assert caught.value.exit_status == 1
+    assert caught.value.exit_status == 5
 
 
 def test_other_failures_stay_what_they_are(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ Examples:
   forget run --method gt-sft --restrict-to runs/demo/smollm2-135m/arithmetic/sf-sft/seed-0
   forget run --method gt-sft --sweep lr=1e-5,3e-5,1e-4 --sweep lora_rank=0,8
   forget run --study phase1 --method gt-sft --dry-run
+  forget run --study phase1 --on slurm
 
 The same command continues a run that was interrupted.
 """
@@ -39,29 +40,41 @@ The same command continues a run that was interrupted.
 @click.option(
     "--on",
     "executor",
-    type=click.Choice(["local"]),
-    help="Do it in several processes: local takes every GPU of this machine.",
+    type=click.Choice(["local", "slurm"]),
+    help="Do it in processes on every GPU of this machine, or in jobs of a cluster.",
 )
 @click.option(
     "--slots", type=int, help="Processes at a time with --on local.  [default: a GPU each]"
 )
+@click.option("--cluster", help="Cluster of the registry, for --on slurm.  [default: the only one]")
 @click.option("--dry-run", is_flag=True, help="Show what would be done and what is done; no more.")
 @session_options
 @json_option
 def command(
-    executor: str | None, slots: int | None, dry_run: bool, as_json: bool, **options: Any
+    executor: str | None,
+    slots: int | None,
+    cluster: str | None,
+    dry_run: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Train by a method, evaluate base and every checkpoint, and say what was forgotten."""
+    from forget.cli.slurm import submit_study
     from forget.plan import plan
     from forget.scheduler.requests import remember
 
-    if slots is not None and executor is None:
+    if slots is not None and executor != "local":
         raise click.UsageError("--slots is for several processes. Add --on local.")
+    if cluster is not None and executor != "slurm":
+        raise click.UsageError("--cluster is for jobs. Add --on slurm.")
     request, rest = request_from(**options)
     session = session_from(**rest)
     planned = plan(request, session)
     if dry_run:
         _show_outlook(planned, session, as_json)
+        return
+    if executor == "slurm":
+        submit_study(planned, request, session, cluster, as_json)
         return
     _check(planned, session)
     remember(request, session)

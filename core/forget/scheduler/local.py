@@ -18,10 +18,10 @@ import attrs
 from forget.errors import BusyError, RequestError
 from forget.inference.guardian import Guardian
 from forget.inference.machine import gpu_names, resolve_machine
-from forget.inference.models import find_model
 from forget.plan import Run, RunRequest
 from forget.scheduler.commands import command_of
-from forget.scheduler.units import Unit, units_of
+from forget.scheduler.ready import look_again, progress_of, ready_units
+from forget.scheduler.units import Unit
 from forget.session import Session
 from forget.store.atomic import storage_errors
 
@@ -185,15 +185,8 @@ class LocalExecutor:
             self._end()
 
     def _units(self) -> list[Unit]:
-        """Look what there is to do; a model may have been fetched or converted meanwhile."""
-        catalogue = self._session.catalogue
-        self._runs = [
-            run
-            if run.model.folder is not None
-            else attrs.evolve(run, model=find_model(run.model.name, catalogue))
-            for run in self._runs
-        ]
-        return units_of(self._runs, self._session)
+        self._runs, units = look_again(self._runs, self._session)
+        return units
 
     def _start(self) -> bool:
         """Start what is ready, if there is room; say whether anything was."""
@@ -207,18 +200,9 @@ class LocalExecutor:
 
     def _groups(self) -> Iterator[list[Unit]]:
         """Yield what one process can do each: a unit, or models of a run to be evaluated."""
-        units = self._units()
-        done = {unit.name for unit in units if unit.state == "done"}
-        closed = done | self.failures.keys()
         self._busy = {name: end for name, end in self._busy.items() if end > time.monotonic()}
         aside = {unit.name for job in self._jobs for unit in job.units} | self._busy.keys()
-        ready = [
-            unit
-            for unit in units
-            if unit.name not in aside | closed
-            and done.issuperset(unit.needs)
-            and closed.issuperset(unit.after)
-        ]
+        ready = ready_units(self._units(), self.failures.keys(), aside)
         for (_, stage), group in groupby(ready, key=lambda u: (u.run.folder.path, u.stage)):
             together = list(group)
             # A model is loaded once for all that one process evaluates, so each gets a part.
@@ -271,21 +255,13 @@ class LocalExecutor:
             self._busy[failed.name] = time.monotonic() + _BUSY_S
             return
         seen, tries = self._tries.get(failed.name, ("", 0))
-        progress = self._progress(failed)
+        progress = progress_of(failed, self._session)
         tries = tries + 1 if progress == seen else 1
         self._tries[failed.name] = progress, tries
         if tries >= _ATTEMPTS:
             lines = job.log.read_text(errors="replace").splitlines()
             last = "\n".join(lines[-_LAST_LINES:])
             self.failures[failed.name] = Failure(failed.title, status, job.log, last)
-
-    def _progress(self, unit: Unit) -> str:
-        """Return what changes when some of a unit is done."""
-        written = 0
-        if unit.stage == "generate":
-            stores = self._session.workspace.trajectories.glob("*/*/completions.jsonl")
-            written = sum(store.stat().st_size for store in stores)
-        return f"{unit.state} {unit.detail} {written}"
 
     def _end(self) -> None:
         """Interrupt what still runs, and see it end."""

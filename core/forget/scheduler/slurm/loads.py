@@ -1,0 +1,155 @@
+"""How units go into jobs: several of one kind where they fit, one where nobody knows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import get_args
+
+import attrs
+
+from forget.cluster import Cluster
+from forget.scheduler.costs import Costs
+from forget.scheduler.slurm.client import Partition
+from forget.scheduler.slurm.sizes import JobSize, caretaker_size, check_fits, job_size, most_at_once
+from forget.scheduler.slurm.tries import Tries
+from forget.scheduler.units import Stage, Unit
+
+__all__ = ["Load", "check_fit", "largest", "loads", "size_of"]
+
+_FULL = 0.8
+"""How much of a job's time limit is planned for work."""
+
+_SPARE = 2.0
+"""How much longer than measured a job may take; a short limit finds a gap sooner."""
+
+_LEAST_MIN = 10
+"""Shortest time limit that is made of a measurement [min]."""
+
+_SHORT: frozenset[Stage] = frozenset({"prepare", "evaluate"})
+"""Of what several go into a job though nothing was measured: stopped, they go on."""
+
+
+@attrs.frozen
+class Load:
+    """What one job does.
+
+    Attributes:
+        stage: The stage of all its units.
+        commands: The units of each command, which are of one run.
+        size: What the job asks for.
+    """
+
+    stage: Stage
+    commands: Sequence[Sequence[Unit]]
+    size: JobSize
+
+
+def size_of(unit: Unit, cluster: Cluster) -> JobSize:
+    """Return what a job of a unit gets the first time."""
+    return job_size(cluster, unit.stage, gpus=_gpus(unit))
+
+
+def check_fit(
+    units: Sequence[Unit], cluster: Cluster, name: str, partitions: Sequence[Partition]
+) -> None:
+    """Find out whether every kind of job of a study could run on a cluster.
+
+    Raises:
+        RequestError: One could not: the message has the numbers.
+    """
+    kinds = {(unit.stage, size_of(unit, cluster)) for unit in units if unit.state != "done"}
+    for stage, size in sorted(kinds, key=str):
+        check_fits(cluster, name, stage, size, partitions)
+
+
+def _gpus(unit: Unit) -> int:
+    """Return the GPUs that a unit needs where there are any."""
+    if unit.stage == "train":
+        return unit.run.settings.num_processes
+    if unit.stage == "generate" and unit.run.teacher is not None:
+        return int(getattr(unit.run.teacher.settings, "tensor_parallel_size", 1))
+    return 0 if unit.stage == "prepare" else 1
+
+
+def largest(cluster: Cluster, stage: Stage, partitions: Sequence[Partition]) -> JobSize:
+    """Return the most that a job of a stage can have."""
+    size = job_size(cluster, stage)
+    nodes = [p.memory_mb for p in partitions if size.partition in (None, p.name)]
+    memory = max(nodes, default=size.memory_mb)
+    if cluster.memory_cap_gb is not None and not cluster.lanes:
+        caretakers = 2 * caretaker_size(cluster).memory_mb
+        memory = min(memory, int(cluster.memory_cap_gb * 1024) - caretakers)
+    return attrs.evolve(size, memory_mb=max(size.memory_mb, memory))
+
+
+def loads(
+    ready: Sequence[Unit],
+    cluster: Cluster,
+    costs: Costs,
+    tries: Mapping[str, Tries],
+    partitions: Sequence[Partition] = (),
+) -> Iterator[Load]:
+    """Divide units among jobs: as many jobs as fit the budget at once, none too long.
+
+    What is waited for most comes first. What has failed before gets a job of its own, and comes
+    last, so that it holds up no other.
+    """
+
+    def kind(unit: Unit) -> tuple[Stage, JobSize]:
+        tried = tries.get(unit.name, Tries())
+        most = largest(cluster, unit.stage, partitions)
+        return unit.stage, size_of(unit, cluster).grown(tried.memory, 1.0).within(most)
+
+    def place(unit: Unit) -> tuple[int, str]:
+        stage, size = kind(unit)
+        return get_args(Stage).index(stage), str(size)
+
+    failed = [unit for unit in ready if _failed(tries.get(unit.name))]
+    others = sorted((unit for unit in ready if unit not in failed), key=place)
+    for (stage, size), group in groupby(others, key=kind):
+        units = list(group)
+        count = -(-len(units) // most_at_once(cluster, size, len(units)))
+        limit_s = math.inf if size.time_min is None else size.time_min * 60 * _FULL
+        for part in _parts(units, count, limit_s, costs):
+            yield _load(part, stage, size, costs, tries)
+    for unit in failed:
+        yield _load([unit], *kind(unit), costs, tries)
+
+
+def _failed(tries: Tries | None) -> bool:
+    return tries is not None and any(how in tries.counts for how in ("failed", "done", "memory"))
+
+
+def _parts(units: Sequence[Unit], count: int, limit_s: float, costs: Costs) -> Iterator[list[Unit]]:
+    """Yield up to `count` units at a time that take less than the limit together."""
+    part: list[Unit] = []
+    taken = 0.0
+    for unit in units:
+        known = costs.of(unit)
+        cost = known if known is not None else 0.0 if unit.stage in _SHORT else math.inf
+        if part and (len(part) >= count or taken + cost > limit_s):
+            yield part
+            part, taken = [], 0.0
+        part.append(unit)
+        taken += cost
+    if part:
+        yield part
+
+
+def _load(
+    units: Sequence[Unit],
+    stage: Stage,
+    size: JobSize,
+    costs: Costs,
+    tries: Mapping[str, Tries],
+) -> Load:
+    commands = [list(group) for _, group in groupby(units, key=lambda u: u.run.folder.path)]
+    seconds = [costs.of(unit) for unit in units]
+    known = [found for found in seconds if found is not None]
+    if size.time_min is not None and len(known) == len(units):
+        factor = max((tries[u.name].time for u in units if u.name in tries), default=1.0)
+        wanted = max(_LEAST_MIN, math.ceil(sum(known) * _SPARE / 60)) * factor
+        size = attrs.evolve(size, time_min=min(size.time_min, math.ceil(wanted)))
+    return Load(stage, commands, size)

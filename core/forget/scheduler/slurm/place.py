@@ -1,0 +1,65 @@
+"""Where everything of a cluster's jobs lies below an output folder."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import attrs
+
+from forget.store.layout import Workspace, slug
+
+__all__ = ["Place", "places"]
+
+
+@attrs.frozen
+class Place:
+    """The folder of one cluster's jobs.
+
+    Attributes:
+        workspace: The output folder.
+        cluster: The cluster's name in the registry.
+    """
+
+    workspace: Workspace
+    cluster: str
+
+    @property
+    def root(self) -> Path:
+        """The folder itself."""
+        return self.workspace.slurm / slug(self.cluster)
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that submits."""
+        return self.root / ".lock"
+
+    @property
+    def ledger(self) -> Path:
+        """What was submitted, how it ended, and what was given up."""
+        return self.root / "ledger.jsonl"
+
+    @property
+    def caretaker(self) -> Path:
+        """The script of the job that looks after the others."""
+        return self.root / "caretaker.json"
+
+    @property
+    def log(self) -> Path:
+        """What the caretakers said."""
+        return self.root / "caretaker.log"
+
+    @property
+    def prefix(self) -> str:
+        """What names of all its jobs begin with: no other output folder has it."""
+        return f"forget-{hashlib.sha256(str(self.root).encode()).hexdigest()[:6]}"
+
+    def job(self, name: str) -> Path:
+        """Return the folder of a job: its script, its log and its record."""
+        return self.root / "jobs" / name
+
+
+def places(workspace: Workspace) -> list[Place]:
+    """List the clusters that an output folder has had jobs on."""
+    found = workspace.slurm.glob("*/ledger.jsonl")
+    return [Place(workspace, path.parent.name) for path in sorted(found)]
