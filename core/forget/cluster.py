@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import attrs
@@ -71,22 +70,22 @@ class Cluster:
     qos: str | None = None
     constraint: str | None = None
     gres: str = "gpu:{count}"
-    options: Sequence[str] = ()
+    options: tuple[str, ...] = ()
     memory_gb: float = 16.0
     cpus_per_job: int = 4
     gpus_per_job: int = 0
     time_limit_min: int | None = None
-    stages: Mapping[str, JobShape] = attrs.field(factory=dict)
+    stages: dict[str, JobShape] = attrs.field(factory=dict)
     memory_cap_gb: float | None = None
     cpu_cap: int | None = None
     gpu_cap: int | None = None
     job_cap: int | None = None
     lanes: int = 0
-    modules: Sequence[str] = ()
-    setup: Sequence[str] = ()
-    container: Sequence[str] = ()
+    modules: tuple[str, ...] = ()
+    setup: tuple[str, ...] = ()
+    container: tuple[str, ...] = ()
     scratch: str | None = None
-    environment: Mapping[str, str] = attrs.field(factory=dict)
+    environment: dict[str, str] = attrs.field(factory=dict)
     offline: bool = True
     caretaker_memory_gb: float = 1.0
     caretaker_partition: str | None = None
