@@ -47,7 +47,6 @@ cpus_per_job = 1
 memory_gb = 1.0
 caretaker_memory_gb = 0.125
 look_every_min = 0.2
-time_limit_min = 30
 {cluster}
 """
 """With a cap of 2.25 GB there is room for two jobs and two caretakers."""

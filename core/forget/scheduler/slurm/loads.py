@@ -96,11 +96,14 @@ def loads(
     What is waited for most comes first. What has failed before gets a job of its own, and comes
     last, so that it holds up no other.
     """
+    memory: dict[tuple[str, ...], float] = {}
+    for name, tried in tries.items():
+        memory[_alike(name)] = max(tried.memory, memory.get(_alike(name), 1.0))
 
     def kind(unit: Unit) -> tuple[Stage, JobSize]:
-        tried = tries.get(unit.name, Tries())
+        factor = memory.get(_alike(unit.name), 1.0)
         most = largest(cluster, unit.stage, partitions)
-        return unit.stage, size_of(unit, cluster).grown(tried.memory, 1.0).within(most)
+        return unit.stage, size_of(unit, cluster).grown(factor, 1.0).within(most)
 
     def place(unit: Unit) -> tuple[int, str]:
         stage, size = kind(unit)
@@ -116,6 +119,12 @@ def loads(
             yield _load(part, stage, size, costs, tries)
     for unit in failed:
         yield _load([unit], *kind(unit), costs, tries)
+
+
+def _alike(name: str) -> tuple[str, ...]:
+    """Return what units have in common that take as much memory: stage, base model, method."""
+    _, model, _, method, *rest = name.split("/")
+    return (model, method, *rest[1:2])
 
 
 def _failed(tries: Tries | None) -> bool:
