@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -82,6 +82,21 @@ def why_not(*, accounting: bool = False) -> str | None:
     return None
 
 
+def _free_ports() -> int:
+    """Return where a range of free ports begins, another one for each process of pytest-xdist."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for first in range(17000 + 100 * worker, 60000, 1600):
+        with ExitStack() as sockets:
+            try:
+                for port in (17, 19, 21, 22, 23, 24):
+                    found = sockets.enter_context(socket.socket())
+                    found.bind(("127.0.0.1", first + port))
+            except OSError:
+                continue
+            return first
+    raise AssertionError("no ports are free")
+
+
 @contextmanager
 def slurm_cluster(folder: Path, mode: str = "none", **knobs: str) -> Iterator[SlurmCluster]:
     """Run a cluster while the block runs; skip the test where there can be none.
@@ -94,9 +109,7 @@ def slurm_cluster(folder: Path, mode: str = "none", **knobs: str) -> Iterator[Sl
     reason = why_not(accounting=mode == "dbd")
     if reason is not None:
         pytest.skip(reason)
-    # A range of its own for each of pytest-xdist's processes.
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    cluster = SlurmCluster(folder, 17000 + 100 * worker, **knobs)
+    cluster = SlurmCluster(folder, _free_ports(), **knobs)
     try:
         cluster.do("start", mode)
         yield cluster

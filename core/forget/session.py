@@ -56,6 +56,7 @@ class Session:
         workspace: The output folder.
         options: What models are evaluated with.
         registries: Registry files that were laid over the shipped one, for processes it starts.
+        elsewhere: The machine whose evaluations are looked for, where this one only looks.
     """
 
     catalogue: Catalogue
@@ -64,6 +65,7 @@ class Session:
     workspace: Workspace
     options: EngineOptions = attrs.field(factory=EngineOptions)
     registries: Sequence[Path] = ()
+    elsewhere: Machine | None = None
 
     def benchmarks(self, selection: Sequence[str]) -> list[Benchmark]:
         """Return the benchmarks of a list of benchmark and suite names.
@@ -108,7 +110,7 @@ class Session:
     @property
     def machine(self) -> Machine:
         """What models are evaluated on."""
-        return resolve_machine(self.options.device, self.options.dtype)
+        return self.elsewhere or resolve_machine(self.options.device, self.options.dtype)
 
     def sweep(
         self, exams: Sequence[Exam], model: Path | None = None, shard: Shard | None = None

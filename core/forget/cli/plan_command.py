@@ -40,13 +40,14 @@ def command(slots: int, as_json: bool, **options: Any) -> None:
     from forget.plan import plan
     from forget.run import check_frozen
     from forget.scheduler.costs import measured
+    from forget.scheduler.elsewhere import as_seen_from_here
     from forget.scheduler.matrix import render_units, units_as_plain
     from forget.scheduler.units import units_of
 
     if slots < 1:
         raise click.UsageError(f"--slots must be at least 1, but is {slots}.")
     request, rest = request_from(**options)
-    session = session_from(**rest)
+    session = as_seen_from_here(session_from(**rest))
     planned = plan(request, session)
     for run in planned.runs:
         check_frozen(run)

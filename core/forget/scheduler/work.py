@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import attrs
+
 from forget.errors import RequestError
 from forget.plan import Run
 from forget.progress import Progress
@@ -84,7 +86,7 @@ def work(
     with exclusive(run.folder.lock):
         before = trained(run) if stage == "train" else prepared(run)
         stages = Stages(run, session, progress)
-        with _recorded(run, stage, 0, whole=before.state == "ready"):
+        with _recorded(run, stage, 0, session, whole=before.state == "ready"):
             stages.train() if stage == "train" else stages.prepare()
 
 
@@ -93,14 +95,16 @@ def _evaluate(run: Run, models: Sequence[str], session: Session, progress: Progr
     left = [name for name in models if stages.unfinished(name)]
     if not left:
         progress.note("There is nothing left to do.")
-    with _recorded(run, "evaluate", len(left), whole=True):
+    with _recorded(run, "evaluate", len(left), session, whole=True):
         stages.evaluate(left)
     if trained(run).state == "done":
         refresh_record(run, session)
 
 
 @contextmanager
-def _recorded(run: Run, stage: Stage, models: int, *, whole: bool) -> Iterator[None]:
+def _recorded(
+    run: Run, stage: Stage, models: int, session: Session, *, whole: bool
+) -> Iterator[None]:
     """Write down what a stage took, if all of it was done at once; killed, it writes nothing."""
     started, status = time.monotonic(), "failed"
     try:
@@ -115,6 +119,7 @@ def _recorded(run: Run, stage: Stage, models: int, *, whole: bool) -> Iterator[N
                 "seconds": round(time.monotonic() - started, 3),
                 "peak_gb": round(_peak_gb(), 3),
                 "host": platform.node(),
+                "machine": attrs.asdict(session.machine) if stage == "evaluate" else None,
                 "status": status,
             }
             journal.append(run.folder.work_journal, [record])

@@ -11,6 +11,7 @@ from forget.errors import RequestError
 from forget.plan import Run, plan
 from forget.scheduler.commands import command_of
 from forget.scheduler.costs import Costs, measured
+from forget.scheduler.elsewhere import as_seen_from_here
 from forget.scheduler.ready import look_again
 from forget.scheduler.requests import Asked, asked_of
 from forget.scheduler.slurm.place import Place
@@ -59,7 +60,7 @@ def open_studies(place: Place, note: Callable[[str], None]) -> Iterator[Study]:
         if asked.cluster != place.cluster:
             continue
         try:
-            session = asked.open(place.workspace)
+            session = as_seen_from_here(asked.open(place.workspace))
             runs, units = look_again(plan(asked.request, session).runs, session)
             _, cluster = session.catalogue.cluster(asked.cluster)
         except RequestError as error:
