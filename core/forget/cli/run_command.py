@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +16,6 @@ from forget.cli.options import (
 
 if TYPE_CHECKING:
     from forget.plan import Plan, Run, RunRequest
-    from forget.report.comparison import Outcome
     from forget.session import Session
 
 _EPILOG = """\b
@@ -133,43 +131,18 @@ def _execute(
     from forget.errors import WorkError
     from forget.report.terminal import render
     from forget.scheduler.local import LocalExecutor, find_slots
+    from forget.scheduler.outcomes import outcomes_of
 
     view = JobsView()
     executor = LocalExecutor(planned.runs, request, session, find_slots(session, slots), view.tell)
     with view.shown():
         executor.run()
-    outcomes = _found(planned, session, executor.failures)
+    outcomes = outcomes_of(planned.runs, session, partly=bool(executor.failures))
     for outcome in () if as_json else outcomes:
         print_table(render(outcome.findings))
     print_outcomes(outcomes, as_json, several=len(planned.runs) > 1)
     if executor.failures:
         raise WorkError(failures_in_words(list(executor.failures.values())))
-
-
-def _found(planned: Plan, session: Session, failures: Mapping[str, object]) -> list[Outcome]:
-    """Return what the runs have found whose training and whose base are done.
-
-    Raises:
-        DataError: An evaluation is damaged.
-    """
-    from forget.errors import DataError
-    from forget.report.comparison import Outcome
-    from forget.report.findings import collect
-    from forget.run import refresh_record
-    from forget.scheduler.units import trained
-
-    outcomes = []
-    for run in planned.runs:
-        if trained(run).state != "done":
-            continue
-        try:
-            findings = collect(refresh_record(run, session), session.workspace.root)
-        except DataError:
-            if not failures:
-                raise
-            continue  # its base was given up, which is told anyway
-        outcomes.append(Outcome(run.cell, str(run.folder.path), findings, run.swept))
-    return outcomes
 
 
 def _carry_out(planned: Plan, session: Session, as_json: bool) -> None:

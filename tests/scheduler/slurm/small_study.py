@@ -45,11 +45,11 @@ summary = "a throw-away Slurm"
 scheduler = "slurm"
 cpus_per_job = 1
 memory_gb = 1.0
-caretaker_memory_gb = 0.125
+caretaker_memory_gb = 0.25
 look_every_min = 0.2
 {cluster}
 """
-"""With a cap of 2.25 GB there is room for two jobs and two caretakers."""
+"""With a cap of 2.5 GB there is room for two jobs and two caretakers."""
 
 
 def make_models(folder: Path) -> list[Path]:

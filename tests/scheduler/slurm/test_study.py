@@ -20,9 +20,9 @@ from test_run import results
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-MEMORY_CAP_MB = 2304
-"""Two jobs of 1 GiB and two caretakers of 1/8 GiB."""
-CAPS = "memory_cap_gb = 2.25\njob_cap = 4\n"
+MEMORY_CAP_MB = 2560
+"""Two jobs of 1 GiB and two caretakers of 1/4 GiB."""
+CAPS = "memory_cap_gb = 2.5\njob_cap = 4\n"
 UNITS = 2 * 3 * (3 * 4 + 1)
 """Each run is prepared, trained, and has two checkpoints; a base for each model and dataset."""
 
@@ -111,6 +111,11 @@ def test_it_is_done_alone_and_within_the_caps(calm: tuple[SmallStudy, Watch]) ->
     states = study.units()
     assert len(states) == UNITS
     assert set(states.values()) == {"done"}
+    [report] = (study.out / "reports").glob("small-*.json")
+    found = json.loads(report.read_text())
+    assert len(found["runs"]) == 18
+    assert all(len(run["checkpoints"]) == 2 for run in found["runs"])
+    assert "every run's last checkpoint" in report.with_suffix(".txt").read_text()
     assert watch.samples > 100
     assert watch.memory_mb <= MEMORY_CAP_MB
     assert watch.jobs <= 4

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import attrs
 
+from forget.scheduler.outcomes import write_report
 from forget.scheduler.ready import progress_of, ready_units
 from forget.scheduler.slurm import client
 from forget.scheduler.slurm.caretaker import Caretakers, read_cluster, write_cluster
@@ -79,7 +80,13 @@ def advance(
         )
         passed.submit()
         passed.watch()
-        return passed.found()
+        found = passed.found()
+        if found.over:
+            for study in studies:
+                report = write_report(study.asked.name, study.runs, study.session)
+                if report is not None:
+                    note(f"What {study.asked.request.study} has found: {report}")
+        return found
 
 
 @attrs.define
@@ -165,7 +172,8 @@ class _Pass:
             return 0, ""
         chains: Mapping[int, list[str]] = {lane: [] for lane in range(lanes)}
         for job in self.ledger.open.values():
-            chains[job.lane % lanes].append(job.job)
+            if job.job:
+                chains[job.lane % lanes].append(job.job)
         lane = min(chains, key=lambda lane: len(chains[lane]))
         return lane, f"afterany:{chains[lane][-1]}" if chains[lane] else ""
 

@@ -113,6 +113,8 @@ class Budget:
     def over(self, *sizes: JobSize) -> Iterator[str]:
         """Yield each cap that jobs of some sizes would exceed, with the numbers."""
         cluster = self.cluster
+        if cluster.lanes:  # what waits in a lane is over the budget, and is to be
+            return
         memory = None if cluster.memory_cap_gb is None else cluster.memory_cap_gb * 1024
         caps = (memory, cluster.cpu_cap, cluster.gpu_cap, cluster.job_cap)
         wanted = _sum([*map(_counts, sizes), self.used])
