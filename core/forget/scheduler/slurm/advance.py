@@ -188,8 +188,10 @@ class _Pass:
         for job in self.submitted:
             budget.take(job.size)
         numbers = [job.job for job in self.ledger.open.values() if job.job]
-        if not numbers and self.held:  # this job fills the budget, or others of the user do
-            numbers = [self.ending] if self.ending else self._others()
+        if self.held and self.ending:  # its own room is free in a moment
+            numbers.append(self.ending)
+        elif self.held and not numbers:
+            numbers = self._others()
         if self.refused is not None:
             self.caretakers.ensure(budget, numbers, failed=self.caretakers.failed + 1)
             raise self.refused

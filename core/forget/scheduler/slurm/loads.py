@@ -138,7 +138,7 @@ def _parts(units: Sequence[Unit], count: int, limit_s: float, costs: Costs) -> I
     for unit in units:
         known = costs.of(unit)
         cost = known if known is not None else 0.0 if unit.stage in _SHORT else math.inf
-        if part and (len(part) >= count or taken + cost > limit_s):
+        if part and (len(part) >= count or taken + cost > limit_s or math.isinf(taken + cost)):
             yield part
             part, taken = [], 0.0
         part.append(unit)
