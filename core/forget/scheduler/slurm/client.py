@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import subprocess
@@ -133,7 +132,7 @@ def list_jobs() -> list[Listed]:
         SlurmError: The controller does not answer, or not in words that are understood.
     """
     layout = ",".join(f"{field}:|" for field in _FIELDS)
-    said = _run(["squeue", "-h", "-r", "-t", "all", "-u", getpass.getuser(), "-O", layout])
+    said = _run(["squeue", "-h", "-r", "-t", "all", "-u", str(os.getuid()), "-O", layout])
     return [_listed(line) for line in said.splitlines() if line.strip()]
 
 

@@ -43,6 +43,9 @@ def settle(
         note: Told of each end.
     """
     there = {job.name: job for job in listed}
+    for job in list(ledger.open.values()):
+        if not job.job and job.name in there:  # `sbatch` did its work, and nobody heard its answer
+            ledger.submitted(job.name, there[job.name].job)
     over = [
         job
         for job in ledger.open.values()
