@@ -13,6 +13,7 @@ __all__ = ["main"]
 _COMMANDS = {
     "run": "train by a method, evaluate base and checkpoints, report",
     "plan": "show the units of work of a study and what is done of them",
+    "doctor": "say whether all that runs need is here, and loads without a network",
     "work": "do one stage of a run: prepare, train, or evaluate",
     "eval": "evaluate checkpoints you already have against their base model",
     "interpolate": "make models between a base model and a checkpoint (WiSE-FT)",

@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import metadata, requires
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,13 +31,13 @@ def environment(session: Session) -> Iterator[Check]:
     """Yield the checks of Python, packages, GPUs, cores, cluster and plugins."""
     yield Check("environment", "Python", _python)
     for name in _SHOWN:
-        yield Check("environment", name, lambda name=name: _package(name))
+        yield Check("environment", name, partial(_package, name))
     yield Check("environment", "other packages", _others)
-    yield Check("environment", "vLLM", lambda: _vllm(session))
-    yield Check("environment", "GPUs", lambda: _gpus(session.options.device))
+    yield Check("environment", "vLLM", partial(_vllm, session))
+    yield Check("environment", "GPUs", partial(_gpus, session.options.device))
     yield Check("environment", "cores", _cores)
     yield Check("environment", "Slurm", _slurm)
-    yield Check("environment", "plugins", lambda: _plugins(session.plugins))
+    yield Check("environment", "plugins", partial(_plugins, session.plugins))
 
 
 def _python() -> Found:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import attrs
 
-from forget.doctor.diagnosis import Check, Diagnosis, Found, State
+from forget.doctor.diagnosis import Check, Diagnosis, Found
 from forget.doctor.environment import environment
 from forget.doctor.needs import needs
 from forget.doctor.network import asked_hosts
@@ -25,10 +26,14 @@ def examine_here(
     """Look at everything; see `forget.doctor.examine`."""
     session = attrs.evolve(session, lazy=True)
     checks = [*environment(session), *storage(session)]
-    found = []
+    found: list[Diagnosis] = []
     if request is not None:
         found, planned = _planned(request, session)
         checks += needs(planned, session)
+    hosts = asked_hosts()
+    if hosts:
+        loaded = Check("plugin", "network", lambda: _asking(Found("plugins are loaded"), hosts))
+        found.append(_diagnose(loaded))
     with progress.task("looking", len(checks)) as advance:
         for check in checks:
             advance(0, f"{check.area} {check.name}")
@@ -39,21 +44,11 @@ def examine_here(
 
 def _planned(request: RunRequest, session: Session) -> tuple[list[Diagnosis], Plan]:
     """Settle the request; what is not installed is a finding, any other mistake is the user's."""
-    planned = Plan([], [])
-    missing: list[str] = []
     try:
-        planned = plan(request, session)
+        return [], plan(request, session)
     except PluginError as error:
-        missing.append(str(error))
-    found = [
-        Diagnosis(area="plugin", name="of the request", state="problem", found=text)
-        for text in missing
-    ]
-    hosts = asked_hosts()
-    if hosts:  # while plugins were imported, or while they were asked what they bring
-        text = f"plugins asked for {', '.join(hosts)} when they were loaded"
-        found.append(Diagnosis(area="plugin", name="network", state="warning", found=text))
-    return found, planned
+        missing = Diagnosis(area="plugin", name="missing", state="problem", found=str(error))
+        return [missing], Plan([], [])
 
 
 def _diagnose(check: Check) -> Diagnosis:
@@ -66,19 +61,22 @@ def _diagnose(check: Check) -> Diagnosis:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         found = Found(reason, "problem", command=check.command)
     hosts = asked_hosts()
+    if hosts:
+        found = _asking(found, hosts)
     return Diagnosis(
         area=check.area,
         name=check.name,
-        state=_worse(found.state, bool(hosts)),
-        found=found.text + (f" It asked for {', '.join(hosts)}." if hosts else ""),
-        remedy=found.remedy or (_WITHOUT if hosts and found.state == "ok" else ""),
+        state=found.state,
+        found=found.text,
+        remedy=found.remedy,
         command=found.command,
         seconds=round(time.monotonic() - started, 3),
     )
 
 
-_WITHOUT = "it goes on without an answer; where none is refused at once, it waits"
-
-
-def _worse(state: State, asked: bool) -> State:
-    return "warning" if asked and state == "ok" else state
+def _asking(found: Found, hosts: Sequence[str]) -> Found:
+    """Add whom it asked for; what works all the same may wait long where nothing is refused."""
+    text = f"{found.text}; asked the network for {', '.join(hosts)}"
+    if found.state != "ok":
+        return found._replace(text=text)
+    return Found(text, "warning", "it works without an answer, but may wait for one on a node")

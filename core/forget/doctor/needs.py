@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from forget.dataset import Dataset
@@ -11,13 +12,14 @@ from forget.doctor.diagnosis import Check, Found, fetch_data
 from forget.doctor.models import Models, fetch_model
 from forget.doctor.network import is_offline
 from forget.evaluation.exam import BenchmarkExam
-from forget.inference.models import ModelReference
+from forget.mirror import Mirror
 from forget.plan import PendingRun, Plan, Run
 from forget.restriction import Restricted
 from forget.session import Session
 from forget.store.manifest import read_manifest
 from forget.teaching import TeacherChoice
 from forget.training.processes import check_processes
+from forget.training.replay import ReplaySource
 
 __all__ = ["needs"]
 
@@ -37,82 +39,65 @@ def needs(plan: Plan, session: Session) -> Iterator[Check]:
 def _pending(pending: Sequence[PendingRun]) -> Iterator[Check]:
     for name in dict.fromkeys(run.waits_for for run in pending):
         waiting = [run for run in pending if run.waits_for == name]
-
-        def look(waiting: list[PendingRun] = waiting) -> Found:
-            what = f"{len(waiting)} run(s) of the study wait for it"
-            return Found(what, "warning", waiting[0].remedy)
-
-        yield Check("plugin", name, look)
+        text = f"{len(waiting)} run(s) of the study wait for it"
+        yield Check("plugin", name, partial(Found, text, "warning", waiting[0].remedy))
 
 
 def _models(runs: Sequence[Run], models: Models) -> Iterator[Check]:
     students = {run.model.name: run.model for run in runs}
-    taught = {t.model.name: t.model for t in _asked(runs).values() if t.model is not None}
-    for model in students.values():
-        yield _model(model, models, evaluated=True)
-    for name, model in taught.items():
-        if name not in students:
-            yield _model(model, models, evaluated=False)
+    taught = {t.model.name: t.model for t in _asked(runs) if t.model is not None}
+    for name, model in {**taught, **students}.items():
+        look = partial(models.look, model, evaluated=name in students)
+        yield Check("model", name, look, fetch_model(model))
 
 
-def _model(model: ModelReference, models: Models, *, evaluated: bool) -> Check:
-    def look() -> Found:
-        return models.look(model, evaluated=evaluated)
-
-    return Check("model", model.name, look, fetch_model(model))
-
-
-def _asked(runs: Sequence[Run]) -> dict[str, TeacherChoice]:
-    """Return the teachers that have yet to write, by what tells them apart."""
-    return {
+def _asked(runs: Sequence[Run]) -> list[TeacherChoice]:
+    """Return the teachers that have yet to write, each once."""
+    found = {
         repr(run.teacher.frozen()): run.teacher
         for run in runs
         if run.teacher is not None and read_manifest(run.folder.data) is None
     }
+    return list(found.values())
 
 
 def _teachers(runs: Sequence[Run]) -> Iterator[Check]:
-    for teacher in _asked(runs).values():
+    for teacher in _asked(runs):
+        yield Check("teacher", teacher.name, partial(_look_at_teacher, teacher))
 
-        def look(teacher: TeacherChoice = teacher) -> Found:
-            teacher.check()
-            if teacher.model is not None or teacher.settings is None:
-                return Found(f"what the kind {teacher.provided.record.name} needs is there")
-            return Found(
-                "asks a server, which was not asked now",
-                "warning" if is_offline() else "ok",
-                "see to it that the machine which prepares data reaches it" if is_offline() else "",
-            )
 
-        yield Check("teacher", teacher.name, look)
+def _look_at_teacher(teacher: TeacherChoice) -> Found:
+    teacher.check()
+    if teacher.model is not None or teacher.settings is None:
+        return Found(f"all that {teacher.provided.record.name} needs is installed")
+    if not is_offline():
+        return Found("a server, which was not asked")
+    remedy = "see to it that the machine that prepares the data reaches it"
+    return Found("a server, which was not asked", "warning", remedy)
 
 
 def _processes(runs: Sequence[Run]) -> Iterator[Check]:
-    """Where there are GPUs, a training must not want more of them."""
     for count in sorted({run.settings.num_processes for run in runs} - {1}):
+        yield Check("training", f"{count} processes", partial(_look_at_processes, count))
 
-        def look(count: int = count) -> Found:
-            check_processes(count)
-            return Found("as many are possible here")
 
-        yield Check("training", f"{count} processes", look)
+def _look_at_processes(count: int) -> Found:
+    check_processes(count)
+    return Found("this machine can have as many")
 
 
 def _datasets(runs: Sequence[Run], session: Session, models: Models) -> Iterator[Check]:
-    found: dict[str, tuple[str, Dataset]] = {}
+    found: dict[str, Dataset] = {}
     for run in runs:
         dataset: Dataset = run.dataset.record
         if run.restriction is None:
-            found.setdefault(dataset.name, (dataset.name, dataset))
-            continue
-        label = f"{dataset.name}, {run.restriction.label}"
-        found.setdefault(label, (dataset.name, Restricted(dataset, run.restriction)))
-    for label, (name, dataset) in found.items():
-
-        def look(dataset: Dataset = dataset) -> Found:
-            return look_at_dataset(dataset, session.mirror, models)
-
-        yield Check("dataset", label, look, fetch_data([name], session.mirror))
+            found[dataset.name] = dataset
+        else:
+            label = f"{dataset.name}, {run.restriction.label}"
+            found[label] = Restricted(dataset, run.restriction)
+    for label, dataset in found.items():
+        look = partial(look_at_dataset, dataset, session.mirror, models)
+        yield Check("dataset", label, look, fetch_data([dataset.name], session.mirror))
 
 
 def _replay(runs: Sequence[Run], session: Session) -> Iterator[Check]:
@@ -122,28 +107,23 @@ def _replay(runs: Sequence[Run], session: Session) -> Iterator[Check]:
         if run.replay is not None and read_manifest(run.folder.replay) is None
     }
     for name, source in sources.items():
-
-        def look(source=source) -> Found:  # type: ignore[no-untyped-def]
-            return Found(f"{len(source.conversations(session.mirror)):,} examples to replay")
-
         fetch = fetch_data([name], session.mirror) if source.dataset is not None else ""
-        yield Check("replay", name, look, fetch)
+        yield Check("replay", name, partial(_look_at_replay, source, session.mirror), fetch)
+
+
+def _look_at_replay(source: ReplaySource, mirror: Mirror) -> Found:
+    return Found(f"{len(source.conversations(mirror)):,} examples, all read")
 
 
 def _benchmarks(runs: Sequence[Run], session: Session, models: Models) -> Iterator[Check]:
+    mirror = session.mirror
     exams = {
         exam.name: exam for run in runs for exam in run.exams if isinstance(exam, BenchmarkExam)
     }
-    nltk = {path: exam for exam in exams.values() for path in exam.benchmark.nltk}
-    for path, exam in nltk.items():
-
-        def find(path: str = path, exam: BenchmarkExam = exam) -> Found:
-            return look_at_nltk(path, exam.benchmark, session.mirror)
-
-        yield Check("NLTK", Path(path).name, find, fetch_data([exam.name], session.mirror))
+    pieces = {path: exam.benchmark for exam in exams.values() for path in exam.benchmark.nltk}
+    for path, needing in pieces.items():
+        look = partial(look_at_nltk, path, needing, mirror)
+        yield Check("NLTK", Path(path).name, look, fetch_data([needing.name], mirror))
     for name, exam in exams.items():
-
-        def look(exam: BenchmarkExam = exam) -> Found:
-            return look_at_benchmark(exam, models)
-
-        yield Check("benchmark", name, look, fetch_data([name], session.mirror))
+        look = partial(look_at_benchmark, exam, models)
+        yield Check("benchmark", name, look, fetch_data([name], mirror))

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -83,7 +83,8 @@ def examine_offline(
     with tempfile.TemporaryFile() as said, os.fdopen(reading, encoding="utf-8") as lines:
         try:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter
-                [sys.executable, "-m", "forget.doctor.sealed", str(writing)],
+                # -P: nothing in the working folder takes the place of a library.
+                [sys.executable, "-P", "-m", "forget.doctor.sealed", str(writing)],
                 stdin=subprocess.PIPE,
                 stdout=said,
                 stderr=said,
@@ -93,8 +94,9 @@ def examine_offline(
             os.close(writing)
         with process:
             assert process.stdin is not None
-            process.stdin.write(json.dumps(to_plain(order)).encode())
-            process.stdin.close()
+            with suppress(BrokenPipeError):  # it has ended already, and has said why
+                process.stdin.write(json.dumps(to_plain(order)).encode())
+                process.stdin.close()
             found = _follow(lines, progress)
         if found is not None:
             return found
@@ -107,23 +109,25 @@ def _follow(lines: IO[str], progress: Progress) -> list[Diagnosis] | None:
     Raises:
         RequestError: It says that the request is wrong.
     """
-    for line in lines:
-        told = json.loads(line)
-        if "wrong" in told:
-            raise RequestError(told["wrong"])
-        if "found" in told:
-            return [structure(item, Diagnosis) for item in told["found"]]
-        if "task" in told:
-            with progress.task(told["task"], told["total"]) as advance:
-                for step in map(json.loads, lines):
-                    if "steps" not in step:
-                        found = [structure(item, Diagnosis) for item in step["found"]]
-                        break
-                    advance(step["steps"], step["detail"])
-                else:
-                    return None
-            return found
+    advance: Advance = _nowhere
+    with ExitStack() as shown:
+        for line in lines:
+            match json.loads(line):
+                case {"task": name, "total": total}:
+                    advance = shown.enter_context(progress.task(name, total))
+                case {"steps": steps, "detail": detail}:
+                    advance(steps, detail)
+                case {"note": text}:
+                    progress.note(text)
+                case {"wrong": text}:
+                    raise RequestError(text)
+                case {"found": found}:
+                    return [structure(item, Diagnosis) for item in found]
     return None
+
+
+def _nowhere(steps: int, detail: str = "") -> None:
+    """Take steps before there is a task."""
 
 
 def _ended(status: int, said: IO[bytes]) -> str:

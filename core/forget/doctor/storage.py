@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from forget.doctor.diagnosis import Check, Found
@@ -37,9 +38,9 @@ _LOCKS_REMEDY = "never start two processes on one run, or choose --out on anothe
 def storage(session: Session) -> Iterator[Check]:
     """Yield the checks of the output folder and of the Hub's cache."""
     out = session.workspace.root
-    yield Check("storage", "output folder", lambda: _writable(out))
-    yield Check("storage", "locks", lambda: _locks(out))
-    yield Check("storage", "free space", lambda: _space(out))
+    yield Check("storage", "output folder", partial(_writable, out))
+    yield Check("storage", "locks", partial(_locks, out))
+    yield Check("storage", "free space", partial(_space, out))
     yield Check("storage", "Hub's cache", _hub_cache)
 
 
