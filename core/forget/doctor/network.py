@@ -59,7 +59,7 @@ def _guarded(action: Callable[..., Any], name: str) -> Callable[..., Any]:
         address = arguments[-1]
         if self.family not in (socket.AF_INET, socket.AF_INET6) or _is_local(address[0]):
             return action(self, *arguments)
-        _asked.append(f"{address[0]}:{address[1]}")
+        _asked.append(_text(address[0]))
         if name == "connect_ex":
             return errno.ENETUNREACH
         raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
@@ -71,8 +71,7 @@ def _local_names_only(action: Callable[..., Any]) -> Callable[..., Any]:
     def resolve(host: Any, *arguments: Any, **options: Any) -> Any:
         if host is None or _is_local(host):
             return action(host, *arguments, **options)
-        port = arguments[0] if arguments else options.get("port")
-        _asked.append(f"{_text(host)}:{port}" if port else _text(host))
+        _asked.append(_text(host))
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
     return resolve

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 
 from forget.doctor.diagnosis import Check, Found
-from forget.errors import OutputError
 from forget.inference.models import hub_cache_folder
 from forget.session import Session, check_output
 from forget.store.atomic import existing_ancestor
@@ -72,7 +71,7 @@ def _locks(out: Path) -> Found:
                 [sys.executable, "-I", "-S", "-c", _TRY_LOCK, probe.name], check=False
             )
     except OSError as error:
-        raise OutputError(f"{folder} takes no files: {error.strerror or error}.") from error
+        return Found(f"not tried: {folder} takes no files ({error.strerror or error})", "warning")
     if other.returncode != _REFUSED:
         return Found("a lock does not keep another process out", "warning", _LOCKS_REMEDY)
     return Found("a lock keeps other processes of this machine out")
@@ -82,7 +81,7 @@ def _space(out: Path) -> Found:
     usage = shutil.disk_usage(existing_ancestor(out))
     free, whole = usage.free / 1e9, usage.total / 1e9
     text = f"{free:,.1f} of {whole:,.0f} GB"
-    if not usage.free:
+    if usage.total and not usage.free:
         return Found(text, "problem", "free some space, or choose another folder with --out")
     if free < _LITTLE_GB:
         return Found(text, "warning", "checkpoints may fill it: free some, or choose another --out")

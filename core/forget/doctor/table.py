@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from forget.convert import to_plain
 from forget.doctor.diagnosis import Diagnosis, commands
 
-__all__ = ["as_plain", "render"]
+__all__ = ["as_plain", "remedies", "render"]
 
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 def render(diagnoses: Sequence[Diagnosis], *, offline: bool) -> RenderableType:
-    """Return a line for each thing, and below the commands that mend what is wrong."""
+    """Return a table with a line for each thing."""
     title = "without a network" if offline else "on this machine"
     table = Table(title=Text(title), title_justify="left", caption=Text(_summary(diagnoses)))
     table.add_column("what", overflow="fold")
@@ -30,13 +30,18 @@ def render(diagnoses: Sequence[Diagnosis], *, offline: bool) -> RenderableType:
             Text(f"{found.area} {found.name}"),
             Text(found.state, style=_STYLES[found.state]),
             Text(found.found),
-            Text(found.remedy or found.command),
+            Text("; ".join(filter(None, (found.remedy, found.command)))),
         )
+    return table
+
+
+def remedies(diagnoses: Sequence[Diagnosis]) -> str:
+    """Return the command lines that mend what is wrong, to be pasted; empty if there is none."""
     lines = commands(diagnoses)
     if not lines:
-        return table
-    head = Text("These commands get what is missing, on a machine with a network:")
-    return Group(table, head, *(Text(f"  {line}", no_wrap=True) for line in lines))
+        return ""
+    head = "To get what is missing, on a machine with a network (a mirror is then named by --data):"
+    return "\n".join([head, *(f"  {line}" for line in lines)])
 
 
 def as_plain(diagnoses: Sequence[Diagnosis], *, offline: bool) -> dict[str, Any]:

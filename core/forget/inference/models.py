@@ -24,6 +24,7 @@ __all__ = [
     "cache_folder",
     "find_model",
     "hub_cache_folder",
+    "hub_snapshot",
     "missing_package",
     "obtain_model",
     "wheel_files",
@@ -157,15 +158,21 @@ def _local_folder(
     return _hub_cache(entry)
 
 
-def _hub_cache(entry: ModelEntry) -> Path | None:
-    """Return the newest complete snapshot in the Hub's own cache, read as plain folders."""
+def hub_snapshot(entry: ModelEntry) -> Path | None:
+    """Return the newest snapshot in the Hub's own cache, read as plain folders, whole or not."""
     if entry.hub is None:
         return None
     repository = hub_cache_folder() / f"models--{entry.hub.replace('/', '--')}"
     commit = repository / "refs" / (entry.revision or "main")
     named = commit.read_text().strip() if commit.is_file() else (entry.revision or "")
     snapshot = repository / "snapshots" / named
-    if not named or not snapshot.is_dir():
+    return snapshot if named and snapshot.is_dir() else None
+
+
+def _hub_cache(entry: ModelEntry) -> Path | None:
+    """Return the snapshot in the Hub's own cache if it is complete."""
+    snapshot = hub_snapshot(entry)
+    if snapshot is None:
         return None
     try:
         check_model_folder(snapshot)
