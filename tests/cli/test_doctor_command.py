@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -65,7 +66,7 @@ def test_a_problem_is_told_with_the_command_that_mends_it(
 
 def test_many_problems_are_counted(mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--method", "gt-sft", "--dataset", "gsm8k", "--benchmarks", "core10"]
-    assert doctor(*arguments, "--model", "smollm2-135m", "--data", str(mirror)) == 3
+    assert doctor(*arguments, "--model", "someone/m", "--data", str(mirror)) == 3
     assert " more. What to do stands beside each." in capsys.readouterr().err
 
 
@@ -95,11 +96,18 @@ def test_a_hub_model_without_a_network(capsys: pytest.CaptureFixture[str]) -> No
     assert "  hf download someone/m --exclude '*.bin' --exclude '*.pth'" in said.splitlines()
 
 
+def children_seconds() -> float:
+    """Return what ended children have had of a processor: other processes' load is not in it."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 @pytest.mark.slow
 def test_core10_offline_in_the_first_seconds_of_a_job(
     smollm2: Path, data_root: Path, tmp_path: Path
 ) -> None:
     """All of core10, GSM8K and a real model are read without a network."""
+    before = children_seconds()
     forget = [sys.executable, "-m", "forget", "doctor", "--method", "gt-sft"]
     found = subprocess.run(
         [*forget, "--dataset", "gsm8k", "--benchmarks", "core10", "--offline", "--json"],
@@ -112,6 +120,6 @@ def test_core10_offline_in_the_first_seconds_of_a_job(
     assert [check for check in told["checks"] if check["state"] == "problem"] == []
     assert found.returncode == 0
     assert sum(check["area"] == "benchmark" for check in told["checks"]) == 10
-    seconds = sum(check["seconds"] for check in told["checks"])
-    print(f"{seconds:.1f} s; goal 15 s")
-    assert seconds < 60
+    seconds = children_seconds() - before
+    print(f"{seconds:.1f} s of a processor; goal 15 s")
+    assert seconds < 45

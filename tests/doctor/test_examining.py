@@ -142,6 +142,7 @@ folder = "{folder}-gone"
 [teachers.writer]
 title = "W"
 summary = "s"
+family = "other"
 kind = "transformers"
 model = "writer"
 [teachers.served]

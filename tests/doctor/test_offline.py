@@ -117,10 +117,8 @@ def test_a_process_that_dies(
 ) -> None:
     session = open_lazily()
     site = Site(tmp_path / "site", monkeypatch)
-    site.install(
-        "forget-deadly",
-        "import os, sys\nprint('x' * 99999, 'oh no')\nsys.stdout.flush()\nos._exit(7)\n",
-    )
+    said = "print('x' * 99999 + '\\noh no', flush=True)"
+    site.install("forget-deadly", f"import os\n{said}\nos._exit(7)\n")
     monkeypatch.setenv("PYTHONPATH", str(site.folder))
     with pytest.raises(WorkError, match=r"status 7 .* oh no"):
         examine(None, session, Silent(), offline=True)
