@@ -106,19 +106,20 @@ def children_seconds() -> float:
 def test_core10_offline_in_the_first_seconds_of_a_job(
     smollm2: Path, data_root: Path, tmp_path: Path
 ) -> None:
-    """All of core10, GSM8K and a real model are read without a network."""
+    """All of core10, GSM8K and a real model are read without a network, and nothing is written."""
     before = children_seconds()
     forget = [sys.executable, "-m", "forget", "doctor", "--method", "gt-sft"]
     found = subprocess.run(
         [*forget, "--dataset", "gsm8k", "--benchmarks", "core10", "--offline", "--json"],
         capture_output=True,
         cwd=tmp_path,
-        env={**os.environ, "FORGET_DATA": str(data_root)},
+        env={**os.environ, "FORGET_DATA": str(data_root), "HF_HOME": str(tmp_path / "hub")},
         check=False,
     )
     told = json.loads(found.stdout)
     assert [check for check in told["checks"] if check["state"] == "problem"] == []
     assert found.returncode == 0
+    assert list(tmp_path.iterdir()) == []
     assert sum(check["area"] == "benchmark" for check in told["checks"]) == 10
     seconds = children_seconds() - before
     print(f"{seconds:.1f} s of a processor; goal 15 s")

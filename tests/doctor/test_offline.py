@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +64,16 @@ def test_steps_before_a_task_are_no_mistake() -> None:
     lines = [{"steps": 1, "detail": ""}, {"wrong": "no such method"}]
     with pytest.raises(RequestError, match="no such method"):
         _follow(io.StringIO("\n".join(map(json.dumps, lines))), Silent())
+
+
+def test_the_process_is_sealed_before_anything_else_is_imported() -> None:
+    code = "import sys, forget.doctor.sealed; print(*{n.partition('.')[0] for n in sys.modules})"
+    found = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
+    )
+    names = set(found.stdout.split())
+    assert "forget" in names
+    assert not names & {"attrs", "attr", "pluggy", "click", "rich", "urllib", "forget_datasets"}
 
 
 @pytest.mark.slow
