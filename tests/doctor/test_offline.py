@@ -124,13 +124,16 @@ def test_a_wrong_request(open_lazily: Open) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("end", "how"), [("os._exit(7)", "with status 7"), ("os.kill(os.getpid(), 9)", "by signal 9")]
+)
 def test_a_process_that_dies(
-    open_lazily: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    end: str, how: str, open_lazily: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = open_lazily()
     site = Site(tmp_path / "site", monkeypatch)
     said = "print('x' * 99999 + '\\noh no', flush=True)"
-    site.install("forget-deadly", f"import os\n{said}\nos._exit(7)\n")
+    site.install("forget-deadly", f"import os\n{said}\n{end}\n")
     monkeypatch.setenv("PYTHONPATH", str(site.folder))
-    with pytest.raises(WorkError, match=r"status 7 .* oh no"):
+    with pytest.raises(WorkError, match=rf"ended {how} .* oh no"):
         examine(None, session, Silent(), offline=True)

@@ -133,7 +133,8 @@ def _nowhere(steps: int, detail: str = "") -> None:
 def _ended(status: int, said: IO[bytes]) -> str:
     said.seek(0)
     last = said.read().decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
+    how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
     return (
-        f"The process without a network ended with status {status} before it had looked at "
-        f"everything. It said: {' | '.join(last) or 'nothing'}"
+        f"The process without a network {how} before it had looked at everything. It said: "
+        f"{' | '.join(last) or 'nothing'}"
     )
