@@ -158,6 +158,20 @@ def test_nltk_data_is_the_folder_if_it_is_there(root: Path) -> None:
     assert Mirror(root=root).nltk_data == root / "nltk_data"
 
 
+def test_nltk_data_may_be_packed_or_in_a_usual_folder(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = tmp_path / "usual"
+    monkeypatch.setattr("forget.mirror._nltk_folders", lambda: [usual])
+    assert Mirror(root=root).nltk_folder("tokenizers/punkt_tab") is None
+    (usual / "tokenizers").mkdir(parents=True)
+    (usual / "tokenizers" / "punkt_tab.zip").touch()
+    assert Mirror(root=root).nltk_folder("tokenizers/punkt_tab") == usual
+    (root / "nltk_data" / "tokenizers" / "punkt_tab").mkdir(parents=True)
+    assert Mirror(root=root).nltk_folder("tokenizers/punkt_tab") == root / "nltk_data"
+    assert Mirror().nltk_folder("tokenizers/punkt_tab") == usual
+
+
 def test_identity_is_the_digest_or_the_revision(root: Path) -> None:
     expected = hashlib.sha256((root / "sums" / "test.parquet").read_bytes()).hexdigest()
     assert Mirror(root=root).identity(SOURCE, "test") == expected

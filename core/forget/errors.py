@@ -66,7 +66,7 @@ class UnsupportedModelError(WorkError):
 
 
 class CheckFailed(ForgetError):
-    """A check that the user asked for (``--fail``, ``--parity``) did not hold."""
+    """A check that the user asked for (``--fail``, ``--parity``, `forget doctor`) did not hold."""
 
     exit_status: ClassVar[int] = 3
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from forget.evaluation.exam import Exam
-from forget.inference.models import ModelReference, find_model
+from forget.inference.models import ModelReference
 from forget.restriction import Restriction, read_restriction
 from forget.session import Session
 
@@ -18,7 +18,7 @@ class Lookups:
     """Answers each question once.
 
     Attributes:
-        model: The model of a name, see `inference.models.find_model`.
+        model: The model of a name, see `Session.model`.
         restriction: What a run directory restricts a dataset to, see `read_restriction`.
         benchmarks: The exams of a selection and a limit, see `Session.exams`.
         task: The exam of a dataset's name and a limit, see `Session.task_exam`.
@@ -34,7 +34,7 @@ class Lookups:
             dataset = session.plugins.get("datasets", name, session.catalogue).record
             return session.task_exam(dataset, limit)
 
-        self.model = cache(lambda name: find_model(name, session.catalogue))
+        self.model = cache(session.model)
         self.restriction = cache(read_restriction)
         self.benchmarks = cache(session.exams)
         self.task = cache(task)

@@ -105,14 +105,19 @@ class Mirror:
         """
         if self.root is None:
             return
-        folders = [*([self.nltk_data] if self.nltk_data else []), *_nltk_folders()]
         for path in needed:
-            if not any((f / path).exists() or (f / f"{path}.zip").exists() for f in folders):
+            if self.nltk_folder(path) is None:
                 raise DataError(
                     f"{what} needs NLTK's {Path(path).name}, and neither {self.root / 'nltk_data'} "
                     f"nor NLTK's usual folders have {path}. Copy it there from a machine with a "
                     f"network: python -m nltk.downloader -d nltk_data {Path(path).name}"
                 )
+
+    def nltk_folder(self, path: str) -> Path | None:
+        """Return the folder that has a piece of NLTK data: the mirror's, else a usual one."""
+        folders = [*([self.nltk_data] if self.nltk_data else []), *_nltk_folders()]
+        found = (f for f in folders if (f / path).exists() or (f / f"{path}.zip").exists())
+        return next(found, None)
 
     def identity(self, source: Source, split: str) -> str:
         """Return what tells two versions of a split apart.

@@ -17,12 +17,13 @@ from forget.evaluation.shards import Shard
 from forget.evaluation.sweep import Sweep
 from forget.inference.engine import Engine
 from forget.inference.machine import Device, Dtype, Machine, resolve_machine
+from forget.inference.models import ModelReference, find_model
 from forget.mirror import Mirror, chosen_mirror
 from forget.plugins import Plugins, load_plugins
 from forget.store.atomic import ensure_writable
 from forget.store.layout import TOP_FOLDERS, Workspace
 
-__all__ = ["EngineOptions", "Session", "open_session"]
+__all__ = ["EngineOptions", "Session", "check_engine", "check_output", "open_session"]
 
 EngineName = Literal["auto", "builtin", "vllm", "stock"]
 
@@ -57,6 +58,8 @@ class Session:
         options: What models are evaluated with.
         registries: Registry files that were laid over the shipped one, for processes it starts.
         elsewhere: The machine whose evaluations are looked for, where this one only looks.
+        lazy: Data and model folders are not looked at when they are named: `forget doctor` looks
+            at each by itself, and names all that is missing.
     """
 
     catalogue: Catalogue
@@ -66,6 +69,16 @@ class Session:
     options: EngineOptions = attrs.field(factory=EngineOptions)
     registries: Sequence[Path] = ()
     elsewhere: Machine | None = None
+    lazy: bool = False
+
+    def model(self, name: str) -> ModelReference:
+        """Return the model of a name, a Hub id or a folder.
+
+        Raises:
+            UnknownNameError: It is none of these.
+            ModelError: It is a folder that is not a usable model.
+        """
+        return find_model(name, self.catalogue, check=not self.lazy)
 
     def benchmarks(self, selection: Sequence[str]) -> list[Benchmark]:
         """Return the benchmarks of a list of benchmark and suite names.
@@ -92,7 +105,7 @@ class Session:
         exams = [
             BenchmarkExam(benchmark, self.mirror, limit) for benchmark in self.benchmarks(selection)
         ]
-        for exam in exams:
+        for exam in () if self.lazy else exams:
             exam.key()
         return list(exams)
 
@@ -104,7 +117,8 @@ class Session:
         """
         _check_limit(limit)
         exam = TaskExam(dataset, self.mirror, limit)
-        exam.key()
+        if not self.lazy:
+            exam.key()
         return exam
 
     @property
@@ -157,6 +171,7 @@ def open_session(
     data: Path | None = None,
     registries: Sequence[Path] = (),
     options: EngineOptions | None = None,
+    lazy: bool = False,
 ) -> Session:
     """Read registry and plugins and check where output goes; nothing is written.
 
@@ -165,6 +180,7 @@ def open_session(
         data: A data mirror; the environment variable FORGET_DATA if None; else the Hub.
         registries: Registry files laid over the shipped one.
         options: What models are evaluated with.
+        lazy: Open it whatever output folder, engine, data and models are like; see `Session.lazy`.
 
     Raises:
         CatalogueError: A registry file is wrong.
@@ -174,9 +190,11 @@ def open_session(
         RequestError: The engine cannot be used as asked for.
     """
     options = options or EngineOptions()
-    _check_options(options)
-    for folder in (out, *(out / name for name in TOP_FOLDERS)):
-        ensure_writable(folder)
+    if options.batch_size < 1:
+        raise RequestError(f"--batch-size must be at least 1, but is {options.batch_size}.")
+    if not lazy:
+        check_engine(options)
+        check_output(out)
     return Session(
         catalogue=load_catalogue(registries),
         plugins=load_plugins(),
@@ -184,12 +202,26 @@ def open_session(
         workspace=Workspace(out.absolute()),
         options=options,
         registries=tuple(registries),
+        lazy=lazy,
     )
 
 
-def _check_options(options: EngineOptions) -> None:
-    if options.batch_size < 1:
-        raise RequestError(f"--batch-size must be at least 1, but is {options.batch_size}.")
+def check_output(out: Path) -> None:
+    """Check that an output folder, and what is made below it, can be written.
+
+    Raises:
+        OutputError: One of the folders cannot.
+    """
+    for folder in (out, *(out / name for name in TOP_FOLDERS)):
+        ensure_writable(folder)
+
+
+def check_engine(options: EngineOptions) -> None:
+    """Check that what the engine needs is installed.
+
+    Raises:
+        RequestError: It is not, or the engine does not run on the device.
+    """
     if options.engine == "vllm":
         from forget.inference.vllm_engine import check_vllm
 

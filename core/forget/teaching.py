@@ -10,7 +10,7 @@ import attrs
 from forget.catalogue import TeacherEntry
 from forget.errors import PluginError, RequestError, SettingsError
 from forget.inference.machine import Machine
-from forget.inference.models import ModelReference, find_model, missing_package, obtain_model
+from forget.inference.models import ModelReference, missing_package, obtain_model
 from forget.method import Method
 from forget.plugins import Provided
 from forget.progress import Progress
@@ -186,7 +186,7 @@ def _model(
             f"The teacher {name!r} is a kind of teachers and needs a model: "
             "add --set teacher.model=NAME, or name a teacher of `forget list teachers`."
         )
-    return find_model(named, session.catalogue)
+    return session.model(named)
 
 
 def check_family(method: Method, teacher: TeacherChoice, student: ModelReference) -> None:

@@ -76,6 +76,8 @@ def imported(arguments: Sequence[str], folder: Path) -> set[str]:
         ["data", "--json"],
         ["data", "verify", "--help"],
         ["data", "fetch", "--help"],
+        ["doctor", "--help"],
+        ["doctor", "--device", "cpu"],
     ],
     ids=" ".join,
 )

@@ -31,6 +31,7 @@ from forget import errors
 from forget.catalogue import Catalogue, Override, Wheel
 from forget.cli import group
 from forget.convert import type_name
+from forget.doctor.diagnosis import State as DoctorState
 from forget.evaluation.record import ModelLine, SweepRecord
 from forget.inventory.fetch import Fetched
 from forget.inventory.records import Format, State
@@ -376,6 +377,15 @@ def test_the_shape_of_a_plan() -> None:
     found = output("plan", "--method", "gt-sft", "--benchmarks", "mini_piqa")
     found["units"][-1]["needs"] = []
     assert shape(example("`forget plan --json`")) == shape(found)
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_shape_of_doctor() -> None:
+    found = output("doctor")
+    found["commands"] = ["forget data fetch gsm8k --data mirror"]
+    assert shape(example("`forget doctor --json`")) == shape(found)
+    said = inline_code(SHAPES["`forget doctor --json`"])
+    assert {*get_args(DoctorState), *(check["area"] for check in found["checks"])} <= set(said)
 
 
 def test_the_shape_of_a_dry_run_of_a_comparison(

@@ -252,6 +252,11 @@ def test_a_missing_answer_is_no_score(make_benchmark: Make) -> None:
         exam.mark([*RIGHT, RIGHT[0]])
 
 
+def test_documents_are_counted_whatever_the_limit(make_benchmark: Make) -> None:
+    benchmark, mirror = make_benchmark({"a": 2, "b": 3})
+    assert BenchmarkExam(benchmark, mirror, 2).documents() == 5
+
+
 def test_a_limit_that_leaves_tasks_out(make_benchmark: Make) -> None:
     benchmark, mirror = make_benchmark({"a": 3, "b": 3, "c": 3})
     exam = BenchmarkExam(benchmark, mirror, 2)

@@ -119,6 +119,15 @@ def test_a_folder_that_is_no_model(catalogue: Catalogue, tmp_path: Path) -> None
         find_model(str(tmp_path), catalogue)
 
 
+def test_a_folder_whose_check_is_put_off(catalogue: Catalogue, tmp_path: Path) -> None:
+    assert find_model(str(tmp_path), catalogue, check=False).folder == tmp_path
+    gone = ModelEntry(title="G", summary="s", family="f", folder=str(tmp_path / "gone"))
+    named = Catalogue(models={"gone": gone})
+    assert find_model("gone", named, check=False).folder == tmp_path / "gone"
+    with pytest.raises(ModelError, match="no model folder"):
+        find_model("gone", named)
+
+
 def test_a_registry_name_is_preferred_to_a_folder_of_that_name(
     catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

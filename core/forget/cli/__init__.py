@@ -13,6 +13,7 @@ __all__ = ["main"]
 _COMMANDS = {
     "run": "train by a method, evaluate base and checkpoints, report",
     "plan": "show the units of work of a study and what is done of them",
+    "doctor": "say whether all that runs need is here, and loads without a network",
     "work": "do one stage of a run: prepare, train, or evaluate",
     "logs": "show the log of a unit or of a job",
     "cancel": "cancel a study's jobs on a cluster",

@@ -15,6 +15,7 @@ __all__ = [
     "data_option",
     "json_option",
     "names",
+    "optional_request_from",
     "out_option",
     "registry_option",
     "request_from",
@@ -120,6 +121,8 @@ _REQUEST_OPTIONS = (
 )
 _REQUESTED = ("method", "model", "dataset", "limit", "seed", "teacher", "restrict_to")
 """Options that go into the request under their own names."""
+_SETTLED = ("study", "benchmarks", "max_steps", "assignments", "sweeps")
+"""Options that are made something of first."""
 
 
 def request_options(function: F) -> F:
@@ -154,6 +157,14 @@ def request_from(
         **{key: options.pop(key) for key in _REQUESTED},
     )
     return request, options
+
+
+def optional_request_from(**options: Any) -> tuple[RunRequest | None, dict[str, Any]]:
+    """Return what `request_from` does; no request if none of its options was given."""
+    names = (*_REQUESTED, *_SETTLED)
+    if any(options[name] not in (None, ()) for name in names):
+        return request_from(**options)
+    return None, {name: value for name, value in options.items() if name not in names}
 
 
 def session_options(function: F) -> F:

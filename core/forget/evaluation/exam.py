@@ -108,6 +108,10 @@ class BenchmarkExam:
         """See `Exam.requests`; the tokenizer does not matter: prompts are plain text."""
         return [request for task in self._bound() for request in task.requests()]
 
+    def documents(self) -> int:
+        """Count the documents of its tasks, whatever the limit leaves of them."""
+        return sum(task.documents() for task in self._bound())
+
     def mark(self, responses: Sequence[Any]) -> Marked:
         """See `Exam.mark`; several tasks are averaged weighted by size, as lm-eval's groups."""
         items, total, start = [], 0.0, 0

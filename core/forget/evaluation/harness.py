@@ -69,6 +69,10 @@ class BoundTask:
         """Return the requests in lm-eval's order."""
         return [_request(instance) for instance in self.task.instances]
 
+    def documents(self) -> int:
+        """Count all documents of the split that is scored."""
+        return len(self.task.eval_docs)
+
     def score(self, responses: Sequence[Any]) -> list[ScoredDocument]:
         """Filter the responses and compute each document's metrics, as lm-eval does.
 

@@ -23,6 +23,8 @@ __all__ = [
     "ModelReference",
     "cache_folder",
     "find_model",
+    "hub_cache_folder",
+    "hub_snapshot",
     "missing_package",
     "obtain_model",
     "wheel_files",
@@ -66,11 +68,22 @@ def cache_folder() -> Path:
     return Path(base) / "forget"
 
 
-def find_model(name: str, catalogue: Catalogue) -> ModelReference:
+def hub_cache_folder() -> Path:
+    """Return where the Hub's own client keeps what it has fetched."""
+    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    return Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
+
+
+def find_model(name: str, catalogue: Catalogue, *, check: bool = True) -> ModelReference:
     """Look a model up without fetching, converting, loading or reading through anything.
 
     A folder is meant if `name` is one; a registry entry if it has that name; a Hub id if it has
     the form ``owner/name``.
+
+    Args:
+        name: As the user wrote it.
+        catalogue: The registry.
+        check: Refuse a folder that is not a usable model; else its path alone is found.
 
     Raises:
         UnknownNameError: It is none of these.
@@ -78,15 +91,12 @@ def find_model(name: str, catalogue: Catalogue) -> ModelReference:
     """
     if name in catalogue.models:
         entry = catalogue.models[name]
-        return ModelReference(
-            name=name,
-            family=entry.family,
-            folder=_local_folder(name, entry, read_manifest),
-            entry=entry,
-        )
+        local = _named_folder(entry, check) or _local_folder(name, entry, read_manifest)
+        return ModelReference(name=name, family=entry.family, folder=local, entry=entry)
     folder = Path(name).expanduser()
     if folder.is_dir():
-        check_model_folder(folder)
+        if check:
+            check_model_folder(folder)
         return ModelReference(name=folder.resolve().name, family="unknown", folder=folder.resolve())
     if name.count("/") == 1 and not name.startswith(("/", ".", "~")):
         entry = ModelEntry(title=name, summary="", family="unknown", hub=name)
@@ -108,7 +118,7 @@ def obtain_model(reference: ModelReference, progress: Progress) -> ModelReferenc
             raise ModelError(f"The model {reference.name!r} has no source to fetch it from.")
         check_model_folder(reference.folder)
         return reference
-    folder = _local_folder(reference.name, entry, verify)
+    folder = _named_folder(entry, check=True) or _local_folder(reference.name, entry, verify)
     if folder is not None:
         return attrs.evolve(reference, folder=folder)
     if entry.wheel is not None and wheel_files(entry.wheel):
@@ -128,31 +138,41 @@ def missing_package(entry: ModelEntry) -> str | None:
     return _how_to_install(entry).strip()
 
 
+def _named_folder(entry: ModelEntry, check: bool) -> Path | None:
+    """Return the folder that the registry names."""
+    if entry.folder is None:
+        return None
+    folder = Path(entry.folder).expanduser()
+    if check:
+        check_model_folder(folder)
+    return folder.resolve()
+
+
 def _local_folder(
     name: str, entry: ModelEntry, look: Callable[[Path], Manifest | None]
 ) -> Path | None:
     """Return the model's folder on this machine; one converted here must pass `look`."""
-    if entry.folder is not None:
-        folder = Path(entry.folder).expanduser()
-        check_model_folder(folder)
-        return folder.resolve()
     if entry.wheel is not None and wheel_files(entry.wheel):
         converted = _converted_folder(name, entry.wheel)
         return converted if look(converted) is not None else None
     return _hub_cache(entry)
 
 
-def _hub_cache(entry: ModelEntry) -> Path | None:
-    """Return the newest complete snapshot in the Hub's own cache, read as plain folders."""
+def hub_snapshot(entry: ModelEntry) -> Path | None:
+    """Return the newest snapshot in the Hub's own cache, read as plain folders, whole or not."""
     if entry.hub is None:
         return None
-    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
-    cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
-    repository = cache / f"models--{entry.hub.replace('/', '--')}"
+    repository = hub_cache_folder() / f"models--{entry.hub.replace('/', '--')}"
     commit = repository / "refs" / (entry.revision or "main")
     named = commit.read_text().strip() if commit.is_file() else (entry.revision or "")
     snapshot = repository / "snapshots" / named
-    if not named or not snapshot.is_dir():
+    return snapshot if named and snapshot.is_dir() else None
+
+
+def _hub_cache(entry: ModelEntry) -> Path | None:
+    """Return the snapshot in the Hub's own cache if it is complete."""
+    snapshot = hub_snapshot(entry)
+    if snapshot is None:
         return None
     try:
         check_model_folder(snapshot)

@@ -19,6 +19,7 @@ from forget.errors import OutputError, StorageError
 __all__ = [
     "PARTIAL",
     "ensure_writable",
+    "existing_ancestor",
     "staged_file",
     "staged_folder",
     "storage_errors",
@@ -53,6 +54,14 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise
 
 
+def existing_ancestor(path: Path) -> Path:
+    """Return the path itself if there is something, else the nearest thing above it."""
+    path = path.absolute()
+    while not os.path.lexists(path):
+        path = path.parent
+    return path
+
+
 def ensure_writable(folder: Path, what: str = "output folder", option: str = "--out") -> None:
     """Check that files can be made in `folder`, or in the nearest ancestor that exists.
 
@@ -66,9 +75,7 @@ def ensure_writable(folder: Path, what: str = "output folder", option: str = "--
     Raises:
         OutputError: The folder is a file, or may not be written.
     """
-    existing = folder.absolute()
-    while not os.path.lexists(existing):
-        existing = existing.parent
+    existing = existing_ancestor(folder)
     if not existing.is_dir():
         raise OutputError(
             f"The {what} {folder} cannot be made: {existing} is not a folder. "
