@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,11 +33,40 @@ def submit_study(
     client.check_there()
     check_fit(units_of(planned.runs, session), site, name, client.list_partitions(None))
     preflight(planned.runs, session, elsewhere=True)
+    if site.offline:
+        _check_offline(request, session)
     for waiting in planned.pending:
         click.secho(str(waiting), fg="yellow", err=True)
     remember(request, session, name)
     place = Place(session.workspace, name)
     show_advanced(place, advance(place, lambda line: click.echo(line, err=True)), as_json)
+
+
+_OF_THE_MACHINE = ("environment", "teacher", "training")
+"""What `forget doctor` looks at that is another matter on the nodes."""
+
+
+def _check_offline(request: RunRequest, session: Session) -> None:
+    """Find out whether all data and models load without a network, as on the nodes.
+
+    Raises:
+        CheckFailed: Something does not; the message says what fetches it.
+    """
+    from forget.cli.console import quiet_libraries
+    from forget.doctor import problems
+    from forget.errors import CheckFailed
+
+    with quiet_libraries(Path(os.devnull)) as screen:
+        found = problems(request, session, offline=True, progress=screen)
+    missing = [found for found in found if found.area not in _OF_THE_MACHINE]
+    if missing:
+        lines = [f"  {bad.area} {bad.name}: {bad.found} {bad.remedy}".rstrip() for bad in missing]
+        raise CheckFailed(
+            "The jobs would lack what does not load without a network:\n"
+            + "\n".join(lines)
+            + "\nSee `forget doctor --offline`; if nodes do have a network, set offline = false "
+            "for the cluster."
+        )
 
 
 def show_advanced(place: Place, advanced: Advanced, as_json: bool) -> None:

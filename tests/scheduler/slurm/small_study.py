@@ -47,6 +47,7 @@ cpus_per_job = 1
 memory_gb = 1.0
 caretaker_memory_gb = 0.25
 look_every_min = 0.2
+offline = {offline}
 {cluster}
 """
 """With a cap of 2.5 GB there is room for two jobs and two caretakers."""
@@ -85,6 +86,7 @@ class SmallStudy:
             "models": [str(model) for model in models],
             "datasets": ["arithmetic", "gsm8k", "triviaqa"],
             "methods": ["gt-sft", "spin", "grpo"],
+            "offline": False,
             **choices,
         }
         text = REGISTRY.format(

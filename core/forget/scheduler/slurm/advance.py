@@ -157,7 +157,8 @@ class _Pass:
             study.cluster, name, load.size, dependency=dependency, wait_s=max(rest, default=0)
         )
         commands = [study.command(command) for command in load.commands]
-        script = job_script(self.place, study.cluster, name, load.size, commands)
+        check = study.check(units[0])
+        script = job_script(self.place, study.cluster, name, load.size, commands, check)
         write_text(self.place.job(name) / "script.sh", script)
         self.ledger.intend(job)
         number = client.submit(options, script)

@@ -1,7 +1,8 @@
 """A job's own record: what its script wrote down while it ran, for want of a better witness.
 
 A line is ``JOB RESTARTS EVENT [COMMAND [STATUS]]``. The events: ``start``; ``begin`` and ``end`` of
-a command; ``limit``, the time limit is near; ``term``, the job was told to end; ``done``.
+a command; ``limit``, the time limit is near; ``term``, the job was told to end; ``unfit``,
+the node lacks something; ``done``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Record:
         starts: How often it was started.
         begun: Numbers of the commands that were begun, from 0.
         statuses: Command to exit status, of those that ended.
-        events: What else happened: ``limit``, ``term``, ``done``.
+        events: What else happened: ``limit``, ``term``, ``unfit``, ``done``.
     """
 
     job: str = ""

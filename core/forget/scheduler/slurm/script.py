@@ -42,6 +42,20 @@ work() {  # a command by its number, after what it is; the job goes on after one
   if [ "$status" -ne 0 ]; then failed=1; fi
 }
 
+check() {  # what the work needs must load without a network, or nothing is begun
+  "${forget[@]}" "$@" && return
+  record unfit
+  failed=1
+  finish
+}
+
+finish() {  # the next job can be submitted now, and need not wait for a caretaker
+  record "done"
+  kill "$keeper"
+  "${forget[@]}" advance --job "$name" --cluster "$cluster" --out "$out"
+  exit "$failed"
+}
+
 stop() {  # cancelled, preempted, or out of time
   record term
   kill -TERM $child $keeper
@@ -55,13 +69,6 @@ record start "$(hostname)"
 if [ "${SLURM_RESTART_COUNT:-0}" -gt "$restarts" ]; then echo "Started too often."; exit 1; fi
 guard; if [ $? -eq "$not_wanted" ]; then exit 0; fi
 (trap - USR1 TERM; while sleep "$look_every"; do guard; done) & keeper=$!
-"""
-
-_END = r"""
-record done
-kill "$keeper"
-"${forget[@]}" advance --job "$name" --cluster "$cluster" --out "$out"
-exit "$failed"
 """
 
 
@@ -116,6 +123,7 @@ def job_script(
     name: str,
     size: JobSize,
     commands: Sequence[tuple[str, list[str]]],
+    check: Sequence[str] = (),
 ) -> str:
     """Return the script of a job that does some commands, one after the other.
 
@@ -125,6 +133,7 @@ def job_script(
         name: Its name.
         size: What it has.
         commands: What each does, for people, and the words after ``forget``.
+        check: The words that see to it that the work can be done there; none for no check.
     """
     values = {
         "name": name,
@@ -143,9 +152,11 @@ def job_script(
         *_environment(cluster, size),
         _BODY.strip(),
     ]
+    if check:
+        lines += ["", f"check {shlex.join(check)}"]
     for number, (title, words) in enumerate(commands):
         lines += ["", f"# {_one_line(title)}", f"work {number} {shlex.join(words)}"]
-    return "\n".join([*lines, _END.rstrip(), ""])
+    return "\n".join([*lines, "", "finish", ""])
 
 
 def caretaker_script(place: Place, cluster: Cluster) -> str:

@@ -61,7 +61,7 @@ def settle(
             continue
         end = end_of_job(there.get(job.name), accounted.get(job.job, ""), record)
         if job.name == ending:
-            end = End("done", "ended")
+            end = end_of_job(None, "", record)
         ends = list(_unit_ends(job, end, record, units))
         ledger.ended(job.name, end, ends)
         note(f"{job.name} (job {job.job}) {end.said}.")

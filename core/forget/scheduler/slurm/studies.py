@@ -48,6 +48,13 @@ class Study:
         title = " ".join([first.title, *models[1:]])
         return title, command_of(first, models, self.asked.request, self.session)
 
+    def check(self, unit: Unit) -> list[str]:
+        """Return the words that see whether a node has what a unit's run needs; none to skip it."""
+        if not self.cluster.offline:
+            return []
+        words = command_of(unit, (), self.asked.request, self.session)
+        return ["doctor", "--offline", *words[2:]]
+
 
 def open_studies(place: Place, note: Callable[[str], None]) -> Iterator[Study]:
     """Yield what was asked for on a cluster, oldest first.
