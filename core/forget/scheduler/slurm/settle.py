@@ -56,7 +56,7 @@ def settle(
         if not job.job and job.name not in there and not record.starts:
             ledger.ended(job.name, End("lost", "was never submitted"), [])
             continue
-        end = end_of_job(there.get(job.name), accounted.get(job.job, ""), record)
+        end = end_of_job(there.get(job.name), accounted.get(job.name, ""), record)
         if job.name == ending:
             end = End("done", "ended")
         ends = list(_unit_ends(job, end, record, units))
