@@ -121,8 +121,6 @@ class _Pass:
         yield from loads(ready, study.cluster, study.costs, self.ledger.tries, partitions)
 
     def _fits(self, load: Load, budget: Budget) -> bool:
-        if budget.cluster.lanes:
-            return True
         caretaker = () if self.caretakers.waiting else (caretaker_size(budget.cluster),)
         if budget.allows(load.size, *caretaker):
             return True
