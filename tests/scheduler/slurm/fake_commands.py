@@ -48,4 +48,3 @@ class FakeCommands:
     def script(self) -> bytes:
         """What `sbatch` read last."""
         return (self.folder / "script").read_bytes()
-

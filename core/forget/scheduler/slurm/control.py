@@ -31,7 +31,7 @@ def cancel(place: Place, study: str | None) -> list[SlurmJob]:
     with alone(place):
         left = []
         for asked in asked_of(place.workspace):
-            if asked.cluster != place.cluster:
+            if not asked.cluster or not place.is_of(asked.cluster):
                 continue
             if study in (None, asked.request.study):
                 forget_asked(place.workspace, asked)
