@@ -1,4 +1,4 @@
-"""Stand-ins for Slurm's commands, first in PATH: what they answer is given, what they hear is kept."""
+"""Stand-ins for Slurm's commands, first in PATH."""
 
 from __future__ import annotations
 

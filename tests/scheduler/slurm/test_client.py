@@ -31,9 +31,9 @@ from scheduler.slurm.fake_commands import FakeCommands
             Listed("9", "y", "CANCELLED", "None", 0, 1, 0),
         ),
         ("10|TIMEOUT|TimeLimit|N/A|N/A||z|", Listed("10", "z", "TIMEOUT", "TimeLimit")),
-        ("11|COMPLETED|None|cpu=1,mem=1024K|(null)|1||", Listed("11", "", "COMPLETED", "None", 1, 1)),
+        ("11|FAILED|None|cpu=1,mem=1024K|(null)|1||", Listed("11", "", "FAILED", "None", 1, 1)),
         ("12|RUNNING|None|cpu=1,mem=1M|N/A|1|a|b|", Listed("12", "a|b", "RUNNING", "None", 1, 1)),
-        ("13|RUNNING|None|cpu=1,mem=1M|N/A|1|a\nb\n|", Listed("13", "a\nb\n", "RUNNING", "None", 1, 1)),
+        ("3|RUNNING|None|cpu=1,mem=1M|N/A|1|a\nb|", Listed("3", "a\nb", "RUNNING", "None", 1, 1)),
     ],
 )  # fmt: skip
 def test_a_job_as_squeue_lists_it(commands: FakeCommands, line: str, job: Listed) -> None:
@@ -169,7 +169,7 @@ def test_no_answer_in_time(commands: FakeCommands, monkeypatch: pytest.MonkeyPat
 
 def test_no_slurm_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RequestError, match="no sbatch on this machine.*login node"):
+    with pytest.raises(RequestError, match=r"no sbatch on this machine.*login node"):
         client.check_there()
     with pytest.raises(SlurmError, match="no squeue on this machine"):
         client.list_jobs()

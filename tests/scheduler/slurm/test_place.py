@@ -49,10 +49,10 @@ def test_a_cluster_may_have_any_name(tmp_path: Path, name: str) -> None:
 
 
 def test_it_is_said_which_to_choose(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="has had no jobs on a cluster.*--out"):
+    with pytest.raises(RequestError, match=r"has had no jobs on a cluster.*--out"):
         chosen_place(tmp_path, None)
     asked_on(tmp_path, "one", "two")
-    with pytest.raises(RequestError, match="2 clusters: one, two. Choose one by --cluster"):
+    with pytest.raises(RequestError, match=r"2 clusters: one, two. Choose one by --cluster"):
         chosen_place(tmp_path, None)
     with pytest.raises(UnknownNameError, match="Did you mean 'one'"):
         chosen_place(tmp_path, "onw")
@@ -61,7 +61,7 @@ def test_it_is_said_which_to_choose(tmp_path: Path) -> None:
 
 def test_what_a_caretaker_is_submitted_with_is_kept(tmp_path: Path) -> None:
     place = Place(Workspace(tmp_path), "one")
-    with pytest.raises(DataError, match="cannot be read .* the command again"):
+    with pytest.raises(DataError, match=r"cannot be read .* the command again"):
         read_cluster(place)
     write_cluster(place, SITE)
     assert read_cluster(place) == SITE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -64,8 +65,6 @@ class Here:
         self.answers()
 
     def answers(self, **statuses: int) -> None:
-        import json
-
         (self.folder / "answers").write_text(json.dumps(statuses))
 
     def script(self, *commands: list[str], title: str = "a title", **keys: Any) -> str:
@@ -88,8 +87,6 @@ class Here:
 
     @property
     def heard(self) -> list[list[str]]:
-        import json
-
         return [json.loads(line) for line in (self.folder / "heard").read_text().splitlines()]
 
     @property
@@ -120,9 +117,9 @@ forget=(apptainer exec 'an image.sif' {sys.executable} -P -m forget)
 
 def test_one_job_as_text() -> None:
     site = attrs.evolve(
-        SITE, look_every_min=1.5, modules=("cuda/12", "a b"), scratch='/scratch/${SLURM_JOB_ID}/"x``',
-        environment={"HF_HOME": "/a b"}, setup=("source venv/bin/activate",),
-        container=("apptainer", "exec", "an image.sif"),
+        SITE, look_every_min=1.5, modules=("cuda/12", "a b"),
+        scratch='/scratch/${SLURM_JOB_ID}/"x``', environment={"HF_HOME": "/a b"},
+        setup=("source venv/bin/activate",), container=("apptainer", "exec", "an image.sif"),
     )  # fmt: skip
     place = Place(Workspace(Path("/data/out")), "mine")
     commands = [("first\nthing", ["work", "train", "--seed", "0"]), ("second", ["work", "x y"])]
@@ -153,9 +150,9 @@ def test_what_sbatch_is_told() -> None:
     options = sbatch_options(site, NAME, SIZE, dependency="afterany:1", wait_s=20)
     assert options == [
         "--requeue", f"--job-name={NAME}", "--nodes=1", "--ntasks=1", "--cpus-per-task=3",
-        "--mem=1024M", "--time=60", "--gres=gpu:h200:1", "--partition=gpu", "--account=a", "--qos=q",
-        "--constraint=c", "--dependency=afterany:1", "--begin=now+20", "--signal=B:USR1@60",
-        "--output=/dev/null", f"--chdir={Path.cwd()}", "--x=1",
+        "--mem=1024M", "--time=60", "--gres=gpu:h200:1", "--partition=gpu", "--account=a",
+        "--qos=q", "--constraint=c", "--dependency=afterany:1", "--begin=now+20",
+        "--signal=B:USR1@60", "--output=/dev/null", f"--chdir={Path.cwd()}", "--x=1",
     ]  # fmt: skip
     least = sbatch_options(SITE, NAME, JobSize(1), warn=False)
     assert least == [
@@ -228,6 +225,7 @@ def test_a_full_disk_or_a_lost_folder_does_not_stop_the_work(tmp_path: Path) -> 
     assert ["work", "first"] in here.heard
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sent", "events"), [(signal.SIGTERM, {"term"}), (signal.SIGUSR1, {"limit", "done"})]
 )
@@ -247,6 +245,7 @@ def test_signals_are_written_down_and_an_early_warning_ends_nothing(
     assert here.record.statuses == ({} if sent == signal.SIGTERM else {0: 0})
 
 
+@pytest.mark.slow
 def test_a_job_looks_after_its_caretaker_while_it_works(tmp_path: Path) -> None:
     here = Here(tmp_path)
     here.fake.write_text(

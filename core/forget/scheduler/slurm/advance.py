@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import attrs
 
+from forget.cluster import Cluster
 from forget.scheduler.ready import progress_of, ready_units
 from forget.scheduler.slurm import client
 from forget.scheduler.slurm.caretaker import Caretakers, read_cluster, write_cluster
@@ -32,6 +33,7 @@ class Advanced(NamedTuple):
         active: All jobs that are in the queue, those included.
         held: Jobs that are over the budget now.
         given_up: Names of the units that are not tried any more.
+        watched: Whether somebody will look again by itself.
         done: Units that are done.
         units: All units.
     """
@@ -40,13 +42,14 @@ class Advanced(NamedTuple):
     active: list[SlurmJob]
     held: int
     given_up: list[str]
+    watched: bool
     done: int
     units: int
 
     @property
     def over(self) -> bool:
         """Whether nothing is left that will be done by itself."""
-        return not self.active and not self.held
+        return not self.active and not self.watched
 
 
 def advance(
@@ -101,9 +104,7 @@ class _Pass:
         """Submit what is ready and fits the budget."""
         for study in self.studies:
             write_cluster(self.place, study.cluster)
-            budget = Budget.of(study.cluster, self.listed)
-            for job in self.submitted:
-                budget.take(job.size)
+            budget = self._budget(study.cluster)
             for load in self._loads(study):
                 if self.refused is not None or not self._fits(load, budget):
                     self.held += 1
@@ -113,6 +114,12 @@ class _Pass:
                 except SlurmError as error:
                     self.refused = error
                     self.held += 1
+
+    def _budget(self, cluster: Cluster) -> Budget:
+        budget = Budget.of(cluster, self.caretakers.queue)
+        for job in self.submitted:
+            budget.take(job.size)
+        return budget
 
     def _loads(self, study: Study) -> Iterator[Load]:
         working = {unit for job in self.ledger.open.values() for unit in job.units}
@@ -174,9 +181,7 @@ class _Pass:
             SlurmError: A job was refused.
         """
         clusters = [study.cluster for study in self.studies]
-        budget = Budget.of(clusters[-1] if clusters else read_cluster(self.place), self.listed)
-        for job in self.submitted:
-            budget.take(job.size)
+        budget = self._budget(clusters[-1] if clusters else read_cluster(self.place))
         numbers = [job.job for job in self.ledger.open.values() if job.job]
         if not numbers and self.held:  # this job fills the budget, or others of the user do
             numbers = [self.ending] if self.ending else self._others()
@@ -202,6 +207,7 @@ class _Pass:
             active=list(self.ledger.open.values()),
             held=self.held,
             given_up=[name for name in self.ledger.quarantined if name in units],
+            watched=bool(self.caretakers.waiting),
             done=sum(unit.state == "done" for unit in units.values()),
             units=len(units),
         )

@@ -1,4 +1,4 @@
-"""Amounts as Slurm writes them: memory, time limits, GPUs; each raises ValueError at another word."""
+"""Amounts as Slurm writes them; what is not one of them is a ValueError."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def megabytes(text: str) -> int:
 
 
 def gpus(text: str) -> int:
-    """Count the GPUs in ``gres:gpu:2``, ``gpu:2080ti:4(S:0-1)``, ``gres/gpu=2``; ``N/A`` has none."""
+    """Count the GPUs in ``gres:gpu:2``, ``gpu:2080ti:4(S:0-1)``, ``gres/gpu=2``, ``N/A``."""
     found = 0
     for part in re.sub(r"\([^)]*\)", "", text).split(","):
         words = re.split(r"[:=]", part.removeprefix("gres/").removeprefix("gres:"))
@@ -42,5 +42,5 @@ def minutes(text: str) -> int | None:
     match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", text)
     if match is None:
         raise ValueError(f"{text!r} is no time limit")
-    days, hours, minutes, _ = (int(part or 0) for part in match.groups())
-    return (days * 24 + hours) * 60 + minutes
+    days, hours, rest, _ = (int(part or 0) for part in match.groups())
+    return (days * 24 + hours) * 60 + rest

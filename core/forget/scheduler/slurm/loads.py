@@ -12,7 +12,14 @@ import attrs
 from forget.cluster import Cluster
 from forget.scheduler.costs import Costs
 from forget.scheduler.slurm.client import Partition
-from forget.scheduler.slurm.sizes import JobSize, caretaker_size, check_fits, job_size, most_at_once, possible
+from forget.scheduler.slurm.sizes import (
+    JobSize,
+    caretaker_size,
+    check_fits,
+    job_size,
+    most_at_once,
+    possible,
+)
 from forget.scheduler.slurm.tries import Tries
 from forget.scheduler.units import Stage, Unit
 

@@ -41,7 +41,7 @@ class Place:
 
     @property
     def caretaker(self) -> Path:
-        """What the job is submitted with that looks after the others; it is there before any job."""
+        """What the job that looks after the others is submitted with; there before any job."""
         return self.root / "caretaker.json"
 
     @property
@@ -55,8 +55,8 @@ class Place:
         return f"forget-{hashlib.sha256(str(self.root).encode()).hexdigest()[:6]}"
 
     def is_of(self, cluster: str) -> bool:
-        """Say whether a cluster of the registry is this one; a folder's name has not every letter."""
-        return slug(cluster) == slug(self.cluster)
+        """Say whether a cluster is this one, which may be known by its folder's name alone."""
+        return bool(cluster) and slug(cluster) == slug(self.cluster)
 
     def job(self, name: str) -> Path:
         """Return the folder of a job: its script, its log and its record."""
@@ -64,7 +64,7 @@ class Place:
 
 
 def places(workspace: Workspace) -> list[Place]:
-    """List the clusters that something was asked for on, whether a job was submitted yet or not."""
+    """List the clusters of an output folder, whether a job was submitted yet or not."""
     return [
         Place(workspace, folder.name)
         for folder in sorted(workspace.slurm.glob("*/"))

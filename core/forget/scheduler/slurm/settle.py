@@ -43,6 +43,9 @@ def settle(
         note: Told of each end.
     """
     there = {job.name: job for job in listed}
+    for job in list(ledger.open.values()):  # a pass may be killed before it knows the number
+        if job.name in there and there[job.name].job != job.job:
+            ledger.submitted(job.name, there[job.name].job)
     over = [
         job
         for job in ledger.open.values()

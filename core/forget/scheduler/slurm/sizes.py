@@ -13,7 +13,15 @@ from forget.errors import RequestError
 from forget.scheduler.slurm.client import Listed, Partition
 from forget.scheduler.units import Stage
 
-__all__ = ["Budget", "JobSize", "caretaker_size", "check_fits", "job_size", "most_at_once", "possible"]
+__all__ = [
+    "Budget",
+    "JobSize",
+    "caretaker_size",
+    "check_fits",
+    "job_size",
+    "most_at_once",
+    "possible",
+]
 
 T = TypeVar("T")
 

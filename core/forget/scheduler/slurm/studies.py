@@ -56,7 +56,7 @@ def open_studies(place: Place, note: Callable[[str], None]) -> Iterator[Study]:
     """
     costs = measured(place.workspace)
     for asked in asked_of(place.workspace):
-        if not asked.cluster or not place.is_of(asked.cluster):
+        if not place.is_of(asked.cluster):
             continue
         try:
             session = asked.open(place.workspace)
