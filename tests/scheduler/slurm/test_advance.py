@@ -6,31 +6,14 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from scheduler.slurm.stub_study import BASE, PREPARE, StubStudy
-from slurm_cluster import SlurmCluster, slurm_cluster
+from slurm_cluster import SlurmCluster
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
-    with slurm_cluster(tmp_path_factory.mktemp("slurm") / "ci") as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def cluster(running: SlurmCluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlurmCluster]:
-    """The cluster, empty, for this process as well."""
-    for name, value in running.variables.items():
-        monkeypatch.setenv(name, value)
-    yield running
-    running.ask("scancel", "--me")
-    running.wait(lambda: not running.jobs())
 
 
 def foreign(cluster: SlurmCluster, memory: str, seconds: int = 100) -> str:
@@ -200,9 +183,7 @@ def test_clocks_are_not_compared(
     now = time.time
     monkeypatch.setattr("forget.scheduler.slurm.ledger.time.time", lambda: now() + 9 * 3600)
     study.advance()
-    monkeypatch.undo()
-    for name, value in cluster.variables.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("forget.scheduler.slurm.ledger.time.time", now)
     assert study.advance().submitted == []
     cluster.ask("scancel", "--me")
     cluster.wait(lambda: not cluster.jobs())
