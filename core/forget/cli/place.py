@@ -25,7 +25,7 @@ def chosen_place(out: Path, cluster: str | None) -> Place:
     """
     from forget.errors import RequestError, UnknownNameError
     from forget.scheduler.slurm.place import places
-    from forget.store.layout import Workspace
+    from forget.store.layout import Workspace, slug
 
     known = {place.cluster: place for place in places(Workspace(out.absolute()))}
     if not known:
@@ -33,10 +33,10 @@ def chosen_place(out: Path, cluster: str | None) -> Place:
             f"{out} has had no jobs on a cluster. Submit some by `forget run --on slurm`, or name "
             "the output folder with --out."
         )
-    if cluster is not None and cluster not in known:
+    if cluster is not None and slug(cluster) not in known:
         raise UnknownNameError("cluster with jobs of this folder", cluster, known)
     if cluster is None and len(known) > 1:
         raise RequestError(
             f"{out} has jobs on {len(known)} clusters: {', '.join(known)}. Choose one by --cluster."
         )
-    return known[cluster or next(iter(known))]
+    return known[slug(cluster) if cluster is not None else next(iter(known))]

@@ -84,7 +84,12 @@ def show_advanced(place: Place, advanced: Advanced, as_json: bool) -> None:
         + (f"; {len(advanced.given_up)} units are given up" if advanced.given_up else "")
         + "."
     )
-    if advanced.over and advanced.done < advanced.units:
+    if advanced.over and advanced.held:
+        click.echo(
+            "There is no room for a job that looks again by itself. When other jobs of yours have "
+            "ended: forget advance"
+        )
+    elif advanced.over and advanced.done < advanced.units:
         click.echo("Nothing else will be done by itself. `forget status` says what is missing.")
     elif not advanced.over:
         click.echo(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import attrs
 
+from forget.cluster import Cluster
 from forget.scheduler.outcomes import write_report
 from forget.scheduler.ready import progress_of, ready_units
 from forget.scheduler.slurm import client
@@ -33,6 +34,7 @@ class Advanced(NamedTuple):
         active: All jobs that are in the queue, those included.
         held: Jobs that are over the budget now.
         given_up: Names of the units that are not tried any more.
+        watched: Whether somebody will look again by itself.
         done: Units that are done.
         units: All units.
     """
@@ -41,13 +43,14 @@ class Advanced(NamedTuple):
     active: list[SlurmJob]
     held: int
     given_up: list[str]
+    watched: bool
     done: int
     units: int
 
     @property
     def over(self) -> bool:
         """Whether nothing is left that will be done by itself."""
-        return not self.active and not self.held
+        return not self.active and not self.watched
 
 
 def advance(
@@ -108,9 +111,7 @@ class _Pass:
         """Submit what is ready and fits the budget."""
         for study in self.studies:
             write_cluster(self.place, study.cluster)
-            budget = Budget.of(study.cluster, self.listed)
-            for job in self.submitted:
-                budget.take(job.size)
+            budget = self._budget(study.cluster)
             for load in self._loads(study):
                 if self.refused is not None or not self._fits(load, budget):
                     self.held += 1
@@ -121,6 +122,12 @@ class _Pass:
                     self.refused = error
                     self.held += 1
 
+    def _budget(self, cluster: Cluster) -> Budget:
+        budget = Budget.of(cluster, self.caretakers.queue)
+        for job in self.submitted:
+            budget.take(job.size)
+        return budget
+
     def _loads(self, study: Study) -> Iterator[Load]:
         working = {unit for job in self.ledger.open.values() for unit in job.units}
         ready = ready_units(study.units, self.ledger.quarantined.keys(), working)
@@ -128,8 +135,6 @@ class _Pass:
         yield from loads(ready, study.cluster, study.costs, self.ledger.tries, partitions)
 
     def _fits(self, load: Load, budget: Budget) -> bool:
-        if budget.cluster.lanes:
-            return True
         caretaker = () if self.caretakers.waiting else (caretaker_size(budget.cluster),)
         if budget.allows(load.size, *caretaker):
             return True
@@ -185,9 +190,7 @@ class _Pass:
             SlurmError: A job was refused.
         """
         clusters = [study.cluster for study in self.studies]
-        budget = Budget.of(clusters[-1] if clusters else read_cluster(self.place), self.listed)
-        for job in self.submitted:
-            budget.take(job.size)
+        budget = self._budget(clusters[-1] if clusters else read_cluster(self.place))
         numbers = [job.job for job in self.ledger.open.values() if job.job]
         if self.held and self.ending:  # its own room is free in a moment
             numbers.append(self.ending)
@@ -215,6 +218,7 @@ class _Pass:
             active=list(self.ledger.open.values()),
             held=self.held,
             given_up=[name for name in self.ledger.quarantined if name in units],
+            watched=bool(self.caretakers.waiting),
             done=sum(unit.state == "done" for unit in units.values()),
             units=len(units),
         )

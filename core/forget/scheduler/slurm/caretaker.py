@@ -64,11 +64,18 @@ class Caretakers:
 
     def __init__(self, place: Place, listed: Sequence[Listed], me: str) -> None:
         self._place, self._me = place, me
+        self._listed = listed
         self._named = re.compile(re.escape(f"{place.prefix}-care-") + r"(\d+)$")
         own = [job for job in listed if self._named.match(job.name) and not job.ended]
         self.waiting = [job for job in own if job.waiting and job.job != me]
         mine = [self._count(job) for job in own if job.job == me]
+        self._known = frozenset(job.job for job in self.waiting)
         self.failed = max([*mine, *map(self._count, self.waiting)], default=0)
+
+    @property
+    def queue(self) -> list[Listed]:
+        """All jobs of the user, with the caretakers that wait now instead of those that did."""
+        return [*(job for job in self._listed if job.job not in self._known), *self.waiting]
 
     def _count(self, job: Listed) -> int:
         match = self._named.match(job.name)
@@ -97,7 +104,8 @@ class Caretakers:
             warn=False,
         )
         number = client.submit(options, caretaker_script(self._place, cluster))
-        self.waiting = [Listed(number, f"{self._place.prefix}-care-{failed}", "PENDING")]
+        name = f"{self._place.prefix}-care-{failed}"
+        self.waiting = [Listed(number, name, "PENDING", "", size.memory_mb, size.cpus, size.gpus)]
         budget.take(size)
         return True
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from forget.errors import RequestError, WorkError
+from forget.scheduler.slurm.amounts import gpus, megabytes, minutes, trackable
 
 __all__ = ["Listed", "Partition", "SlurmError", "ask_accounting", "cancel", "check_there",
            "list_jobs", "list_partitions", "move", "submit"]  # fmt: skip
 
 _TIMEOUT_S = 60.0
 _FIELDS = ("JobID", "State", "Reason", "tres-alloc", "tres-per-node", "NumNodes", "Name")
-_UNITS = {"": 1.0, "K": 2**-10, "M": 1.0, "G": 2.0**10, "T": 2.0**20, "P": 2.0**30}
-"""Sizes as Slurm writes them, in MiB."""
+_MOST_WAITED_FOR = 500
+"""Jobs of one dependency; the system limits the length of an argument."""
+
+_KEPT = ("SLURM_CONF", "SLURM_JWT")
+"""What a command needs of the environment to find the controller, and to be let in."""
 
 _ENDED = frozenset(
     [
@@ -132,48 +136,30 @@ def list_jobs() -> list[Listed]:
         SlurmError: The controller does not answer, or not in words that are understood.
     """
     layout = ",".join(f"{field}:|" for field in _FIELDS)
-    said = _run(["squeue", "-h", "-r", "-t", "all", "-u", str(os.getuid()), "-O", layout])
-    return [_listed(line) for line in said.splitlines() if line.strip()]
+    said = _run(["squeue", "-h", "-r", "-t", "all", "--me", "-O", layout])
+    # Another program's job may have a line's end in its name.
+    return [_listed(line) for line in re.split(r"\n(?=\d+\|)", said.strip()) if line]
 
 
 def _listed(line: str) -> Listed:
     parts = line.split("|", len(_FIELDS) - 1)
-    if len(parts) < len(_FIELDS) or not parts[0].strip().isdigit():
+    if len(parts) < len(_FIELDS) or not parts[0].isdigit() or not parts[-1].endswith("|"):
         raise _not_understood("squeue", line)
     job, state, reason, tres, gres, nodes, name = (part.strip() for part in parts)
-    counts = _tres(tres)
-    per_node = _gpus(gres) * int(nodes if nodes.isdigit() else 1)
-    return Listed(
-        job=job,
-        name=name.removesuffix("|"),
-        state=state.partition(" ")[0].rstrip("+"),
-        reason=reason,
-        memory_mb=round(_megabytes(counts.get("mem", "0"))),
-        cpus=int(counts.get("cpu", "0")),
-        gpus=int(counts.get("gres/gpu", per_node)),
-    )
-
-
-def _tres(text: str) -> Mapping[str, str]:
-    """Read ``cpu=1,mem=100M,node=1,gres/gpu=2``."""
-    pairs = (part.partition("=") for part in text.split(",") if "=" in part)
-    return {name: value for name, _, value in pairs}
-
-
-def _megabytes(text: str) -> float:
-    match = re.fullmatch(r"([\d.]+)([KMGTP]?)[nc]?", text)
-    if match is None:
-        raise _not_understood("squeue or sinfo, an amount of memory", text)
-    return float(match[1]) * _UNITS[match[2]]
-
-
-def _gpus(text: str) -> int:
-    """Count the GPUs in ``gres:gpu:2``, ``gpu:a100:4(S:0-1)``, ``gres/gpu=2``; ``N/A`` has none."""
-    found = 0
-    for part in re.sub(r"\([^)]*\)", "", text).split(","):
-        match = re.search(r"gpu(?:$|[:=])(?:[A-Za-z][^:=,]*[:=])?(\d+)?", part)
-        found += int(match[1] or 1) if match else 0
-    return found
+    counts = trackable(tres)
+    try:
+        per_node = gpus(gres) * (int(nodes) if nodes.isdigit() else 1)
+        return Listed(
+            job=job,
+            name=name.removesuffix("|"),
+            state=state.partition(" ")[0].rstrip("+"),
+            reason=reason,
+            memory_mb=megabytes(counts.get("mem", "0")),
+            cpus=int(counts.get("cpu", "0")),
+            gpus=int(counts.get("gres/gpu", per_node)),
+        )
+    except ValueError:
+        raise _not_understood("squeue", line) from None
 
 
 def list_partitions(name: str | None) -> list[Partition]:
@@ -186,19 +172,24 @@ def list_partitions(name: str | None) -> list[Partition]:
     said = _run(words)
     found: dict[str, Partition] = {}
     for line in said.splitlines():
-        parts = line.split("|", 4)
-        if len(parts) < 5 or not parts[3].rstrip("+").isdigit():
-            raise _not_understood("sinfo", line)
-        new = Partition(
-            name=parts[0],
-            time_min=_minutes(parts[1]),
-            memory_mb=round(_megabytes(parts[2].rstrip("+"))),
-            cpus=int(parts[3].rstrip("+")),
-            gpus=_gpus(parts[4]),
-        )
+        new = _partition(line)
         found[new.name] = _larger(found.get(new.name, new), new)
     ordered = sorted(found.values(), key=lambda partition: not partition.name.endswith("*"))
     return [partition._replace(name=partition.name.rstrip("*")) for partition in ordered]
+
+
+def _partition(line: str) -> Partition:
+    try:
+        name, limit, memory, cpus, gres = line.split("|", 4)
+        return Partition(
+            name=name,
+            time_min=minutes(limit),
+            memory_mb=megabytes(memory.rstrip("+")),
+            cpus=int(cpus.rstrip("+")),
+            gpus=gpus(gres),
+        )
+    except ValueError:
+        raise _not_understood("sinfo", line) from None
 
 
 def _larger(one: Partition, other: Partition) -> Partition:
@@ -209,31 +200,23 @@ def _larger(one: Partition, other: Partition) -> Partition:
     )
 
 
-def _minutes(text: str) -> int | None:
-    """Read a time limit: ``7-00:00:00``, ``16:00:00``, ``30:00``, ``infinite``."""
-    if text in ("infinite", "UNLIMITED", "n/a"):
-        return None
-    match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", text)
-    if match is None:
-        raise _not_understood("sinfo, a time limit", text)
-    days, hours, minutes, _ = (int(part or 0) for part in match.groups())
-    return (days * 24 + hours) * 60 + minutes
-
-
 def ask_accounting(jobs: Iterable[str]) -> dict[str, str]:
-    """Return job number to the last state that the site's accounting has of it, as far as it has.
+    """Return the name of each of some jobs to the last state that the site's accounting has of it.
 
     Where there is no accounting, there is no answer, and that is no failure.
+
+    Args:
+        jobs: Their numbers, which a controller that lost its state gives to others again.
     """
     numbers = ",".join(jobs)
     if not numbers:
         return {}
     try:
-        said = _run(["sacct", "-X", "-n", "-P", "-o", "JobIDRaw,State", "-j", numbers])
+        said = _run(["sacct", "-X", "-n", "-P", "-o", "JobName,State", "-j", numbers])
     except SlurmError:
         return {}
     lines = (line.partition("|") for line in said.splitlines() if "|" in line)
-    return {job: state.partition(" ")[0].rstrip("+") for job, _, state in lines}
+    return {name: state.partition(" ")[0].rstrip("+") for name, _, state in lines}
 
 
 def cancel(jobs: Sequence[str]) -> None:
@@ -259,8 +242,9 @@ def move(job: str, *, after: Sequence[str], name: str) -> bool:
 
 
 def any_end(jobs: Sequence[str]) -> str:
-    """Write the dependency on the end of any of some jobs."""
-    return "?".join(f"afterany:{job}" for job in jobs)
+    """Write the dependency on the end of any of some jobs; of very many, on any of the first."""
+    numbers = [job for job in dict.fromkeys(jobs) if job]  # all elements of an array have one
+    return "?".join(f"afterany:{job}" for job in numbers[:_MOST_WAITED_FOR])
 
 
 def _run(words: Sequence[str], text: str | None = None) -> str:
@@ -268,23 +252,26 @@ def _run(words: Sequence[str], text: str | None = None) -> str:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name == "SLURM_CONF" or not name.startswith(("SLURM_", "SBATCH_", "SQUEUE_", "SINFO_"))
+        if name in _KEPT or not name.startswith(("SLURM_", "SBATCH_", "SQUEUE_", "SINFO_"))
     }
+    # A folder's name may have what the locale of this process cannot write.
+    given = None if text is None else text.encode(errors="surrogateescape")
     try:
         done = subprocess.run(  # noqa: S603 - Slurm's commands, without a shell
-            list(words), input=text, capture_output=True, text=True, errors="replace",
-            timeout=_TIMEOUT_S, env={**kept, "LC_ALL": "C"}, check=False,
+            list(words), input=given, capture_output=True, timeout=_TIMEOUT_S,
+            env={**kept, "LC_ALL": "C"}, check=False,
         )  # fmt: skip
     except FileNotFoundError:
         raise SlurmError(
             f"There is no {words[0]} on this machine ({os.uname().nodename})."
         ) from None
     except subprocess.TimeoutExpired:
-        raise SlurmError(f"`{words[0]}` did not answer for {_TIMEOUT_S:.0f} s.") from None
+        raise SlurmError(f"`{words[0]}` did not answer for {_TIMEOUT_S:g} s.") from None
+    said, error = (out.decode(errors="replace") for out in (done.stdout, done.stderr))
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or "nothing")[-2000:]
-        raise SlurmError(f"`{words[0]}` failed with status {done.returncode} and said: {said}")
-    return done.stdout
+        shown = (error.strip() or said.strip() or "nothing")[-2000:]
+        raise SlurmError(f"`{words[0]}` failed with status {done.returncode} and said: {shown}")
+    return said
 
 
 def _not_understood(command: str, said: str) -> SlurmError:

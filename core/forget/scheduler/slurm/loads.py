@@ -12,7 +12,14 @@ import attrs
 from forget.cluster import Cluster
 from forget.scheduler.costs import Costs
 from forget.scheduler.slurm.client import Partition
-from forget.scheduler.slurm.sizes import JobSize, caretaker_size, check_fits, job_size, most_at_once
+from forget.scheduler.slurm.sizes import (
+    JobSize,
+    caretaker_size,
+    check_fits,
+    job_size,
+    most_at_once,
+    possible,
+)
 from forget.scheduler.slurm.tries import Tries
 from forget.scheduler.units import Stage, Unit
 
@@ -76,8 +83,7 @@ def _gpus(unit: Unit) -> int:
 def largest(cluster: Cluster, stage: Stage, partitions: Sequence[Partition]) -> JobSize:
     """Return the most that a job of a stage can have."""
     size = job_size(cluster, stage)
-    nodes = [p.memory_mb for p in partitions if size.partition in (None, p.name)]
-    memory = max(nodes, default=size.memory_mb)
+    memory = max((p.memory_mb for p in possible(size, partitions)), default=size.memory_mb)
     if cluster.memory_cap_gb is not None and not cluster.lanes:
         caretakers = 2 * caretaker_size(cluster).memory_mb
         memory = min(memory, int(cluster.memory_cap_gb * 1024) - caretakers)
@@ -138,7 +144,8 @@ def _parts(units: Sequence[Unit], count: int, limit_s: float, costs: Costs) -> I
     for unit in units:
         known = costs.of(unit)
         cost = known if known is not None else 0.0 if unit.stage in _SHORT else math.inf
-        if part and (len(part) >= count or taken + cost > limit_s or math.isinf(taken + cost)):
+        together = taken + cost
+        if part and (len(part) >= count or together > limit_s or math.isinf(together)):
             yield part
             part, taken = [], 0.0
         part.append(unit)

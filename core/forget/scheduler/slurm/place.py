@@ -41,7 +41,7 @@ class Place:
 
     @property
     def caretaker(self) -> Path:
-        """The script of the job that looks after the others."""
+        """What the job that looks after the others is submitted with; there before any job."""
         return self.root / "caretaker.json"
 
     @property
@@ -54,12 +54,19 @@ class Place:
         """What names of all its jobs begin with: no other output folder has it."""
         return f"forget-{hashlib.sha256(str(self.root).encode()).hexdigest()[:6]}"
 
+    def is_of(self, cluster: str) -> bool:
+        """Say whether a cluster is this one, which may be known by its folder's name alone."""
+        return bool(cluster) and slug(cluster) == slug(self.cluster)
+
     def job(self, name: str) -> Path:
         """Return the folder of a job: its script, its log and its record."""
         return self.root / "jobs" / name
 
 
 def places(workspace: Workspace) -> list[Place]:
-    """List the clusters that an output folder has had jobs on."""
-    found = workspace.slurm.glob("*/ledger.jsonl")
-    return [Place(workspace, path.parent.name) for path in sorted(found)]
+    """List the clusters of an output folder, whether a job was submitted yet or not."""
+    return [
+        Place(workspace, folder.name)
+        for folder in sorted(workspace.slurm.glob("*/"))
+        if Place(workspace, folder.name).caretaker.is_file()
+    ]

@@ -43,8 +43,8 @@ def settle(
         note: Told of each end.
     """
     there = {job.name: job for job in listed}
-    for job in list(ledger.open.values()):
-        if not job.job and job.name in there:  # `sbatch` did its work, and nobody heard its answer
+    for job in list(ledger.open.values()):  # a pass may be killed before it knows the number
+        if job.name in there and there[job.name].job != job.job:
             ledger.submitted(job.name, there[job.name].job)
     over = [
         job
@@ -59,7 +59,7 @@ def settle(
         if not job.job and job.name not in there and not record.starts:
             ledger.ended(job.name, End("lost", "was never submitted"), [])
             continue
-        end = end_of_job(there.get(job.name), accounted.get(job.job, ""), record)
+        end = end_of_job(there.get(job.name), accounted.get(job.name, ""), record)
         if job.name == ending:
             end = end_of_job(None, "", record)
         ends = list(_unit_ends(job, end, record, units))

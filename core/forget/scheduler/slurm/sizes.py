@@ -13,7 +13,15 @@ from forget.errors import RequestError
 from forget.scheduler.slurm.client import Listed, Partition
 from forget.scheduler.units import Stage
 
-__all__ = ["Budget", "JobSize", "caretaker_size", "check_fits", "job_size", "most_at_once"]
+__all__ = [
+    "Budget",
+    "JobSize",
+    "caretaker_size",
+    "check_fits",
+    "job_size",
+    "most_at_once",
+    "possible",
+]
 
 T = TypeVar("T")
 
@@ -107,8 +115,11 @@ class Budget:
         return budget
 
     def allows(self, *sizes: JobSize) -> bool:
-        """Say whether jobs of some sizes can be submitted besides what is there."""
-        return next(self.over(*sizes), None) is None
+        """Say whether jobs of some sizes can be submitted besides what is there.
+
+        Where lanes divide the work, nothing is held back.
+        """
+        return bool(self.cluster.lanes) or next(self.over(*sizes), None) is None
 
     def over(self, *sizes: JobSize) -> Iterator[str]:
         """Yield each cap that jobs of some sizes would exceed, with the numbers."""
@@ -173,13 +184,9 @@ def check_fits(
         RequestError: It could not: the message has the numbers.
     """
     # The caps first: a job and the caretaker that waits for its end must fit together.
-    problems = list(Budget(cluster).over(size, caretaker_size(cluster)))
-    found = [p for p in partitions if size.partition is None or p.name in size.partition.split(",")]
-    if not found:
-        known = ", ".join(partition.name for partition in partitions)
-        problems.append(f"there is no partition {size.partition!r}; the site has {known}")
-    elif all(list(_too_large(size, partition)) for partition in found):
-        problems += _too_large(size, found[0])
+    caretaker = caretaker_size(cluster)
+    problems = list(Budget(cluster).over(size, caretaker))
+    problems += dict.fromkeys([*_nowhere(size, partitions), *_nowhere(caretaker, partitions)])
     if problems:
         time = "" if size.time_min is None else f", {size.time_min:,} min"
         raise RequestError(
@@ -188,6 +195,24 @@ def check_fits(
             f"processors, {size.gpus} GPUs{time}, and a caretaker waits beside it. Change "
             f"[clusters.{name}] of the registry, or [clusters.{name}.stages.{stage}]."
         )
+
+
+def _nowhere(size: JobSize, partitions: Sequence[Partition]) -> Iterator[str]:
+    """Yield why a job can run in none of the partitions it may run in."""
+    found = possible(size, partitions)
+    if not found:
+        known = ", ".join(partition.name for partition in partitions) or "none"
+        named = "default partition" if size.partition is None else f"partition {size.partition!r}"
+        yield f"there is no {named}; the site has {known}"
+    elif all(list(_too_large(size, partition)) for partition in found):
+        yield from _too_large(size, found[0])
+
+
+def possible(size: JobSize, partitions: Sequence[Partition]) -> list[Partition]:
+    """Return the partitions a job of a size may run in; of those it does not name, the default."""
+    if size.partition is None:
+        return list(partitions[:1])
+    return [found for found in partitions if found.name in size.partition.split(",")]
 
 
 def _too_large(size: JobSize, partition: Partition) -> Iterator[str]:

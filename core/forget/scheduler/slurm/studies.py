@@ -64,7 +64,7 @@ def open_studies(place: Place, note: Callable[[str], None]) -> Iterator[Study]:
     """
     costs = measured(place.workspace)
     for asked in asked_of(place.workspace):
-        if asked.cluster != place.cluster:
+        if not place.is_of(asked.cluster):
             continue
         try:
             session = as_seen_from_here(asked.open(place.workspace))

@@ -1,0 +1,184 @@
+"""The job that looks after the others, on a real Slurm: always one, never for ever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from forget.scheduler.slurm import client
+from forget.scheduler.slurm.caretaker import Caretakers, read_cluster
+from forget.scheduler.slurm.client import Listed, SlurmError
+from forget.scheduler.slurm.sizes import Budget
+from scheduler.slurm.fake_commands import FakeCommands
+from scheduler.slurm.stub_study import BASE, PREPARE, StubStudy
+from slurm_cluster import SlurmCluster
+
+TIGHT = "memory_cap_gb = 1.125\n"
+"""One job of 1 GB and one caretaker of an eighth."""
+
+
+@pytest.mark.slow
+def test_one_that_was_cancelled_is_replaced_by_a_job_at_work(
+    cluster: SlurmCluster, tmp_path: Path
+) -> None:
+    """At its start, and again and again while it works."""
+    study = StubStudy(tmp_path / "study", "job_cap = 3\n")
+    study.ask()
+    study.advance()
+    for _ in range(2):
+        [caretaker] = study.caretakers(cluster)
+        cluster.ask("scancel", caretaker)
+        cluster.wait(lambda: bool(study.caretakers(cluster).keys() - {caretaker}))  # noqa: B023
+    [caretaker] = study.caretakers(cluster)
+    assert study.detail(cluster, caretaker, "Dependency").startswith("afterany:")
+
+
+@pytest.mark.slow
+def test_each_that_does_not_get_through_is_followed_by_one_that_waits_longer(
+    cluster: SlurmCluster, tmp_path: Path
+) -> None:
+    study = StubStudy(tmp_path / "study")
+    study.ask()
+    study.advance()
+    study.place.ledger.write_text('{"event": "submitted", "name": "nobody", "number": "1"}\n')
+    [first] = study.caretakers(cluster)
+    cluster.ask("scontrol", "update", f"JobId={first}", "Dependency=")
+    second = f"{study.place.prefix}-care-2"
+    cluster.wait(lambda: list(study.caretakers(cluster).values()) == [second])
+    [last] = study.caretakers(cluster)
+    assert study.detail(cluster, last, "Reason") in ("BeginTime", "Dependency")
+    submitted, start = (study.detail(cluster, last, key) for key in ("SubmitTime", "EligibleTime"))
+    assert _seconds(start) - _seconds(submitted) == 20
+    assert "KeyError" in study.place.log.read_text()
+
+
+def _seconds(text: str) -> float:
+    from datetime import datetime
+
+    return datetime.fromisoformat(text).timestamp()
+
+
+@pytest.mark.slow
+def test_under_a_cap_that_has_room_for_one_job_and_one_caretaker(
+    cluster: SlurmCluster, tmp_path: Path
+) -> None:
+    """A caretaker makes room for the next job; at no time is there more than the cap."""
+    study = StubStudy(tmp_path / "study", TIGHT, work="sleep 3; exit 7")
+    study.ask()
+    seen: list[int] = []
+
+    def over() -> bool:
+        jobs = [job for job in client.list_jobs() if not job.ended]
+        seen.append(sum(job.memory_mb for job in jobs))
+        return not jobs
+
+    assert len(study.advance().submitted) == 1
+    cluster.wait(over, timeout_s=120)
+    assert max(seen) <= 1024 + 128
+    assert study.ledger.quarantined.keys() == {BASE, PREPARE}
+
+
+class Queue:
+    """Caretakers of a folder with a queue that a test makes up."""
+
+    def __init__(self, study: StubStudy) -> None:
+        study.ask()
+        self.study, self.cluster = study, study.session.catalogue.cluster("ci")[1]
+
+    def job(self, number: str, failed: int, state: str = "PENDING") -> Listed:
+        return Listed(number, f"{self.study.place.prefix}-care-{failed}", state, "", 128, 1)
+
+    def caretakers(self, *listed: Listed, me: str = "") -> tuple[Caretakers, Budget]:
+        return Caretakers(self.study.place, listed, me), Budget.of(self.cluster, listed)
+
+
+@pytest.fixture
+def queue(tmp_path: Path, commands: FakeCommands) -> Queue:
+    commands.answer("sbatch", "77")
+    commands.answer("scancel")
+    commands.answer("scontrol")
+    return Queue(StubStudy(tmp_path / "study", "job_cap = 2\n"))
+
+
+def test_the_chain_has_an_end(queue: Queue, commands: FakeCommands) -> None:
+    for failed, follows in ((10, True), (11, False)):
+        caretakers, budget = queue.caretakers(queue.job("5", failed, "RUNNING"), me="5")
+        assert caretakers.failed == failed
+        assert caretakers.ensure(budget, ["5"], failed=failed + 1) is follows
+    [told] = commands.heard("sbatch")
+    assert f"--job-name={queue.study.place.prefix}-care-11 " in told
+    assert "--begin=now+600 " in told
+
+
+def test_it_is_known_by_its_name_and_by_nothing_else(queue: Queue) -> None:
+    prefix = queue.study.place.prefix
+    others = [
+        Listed("1", "forget-000000-care-0", "PENDING"),
+        Listed("2", f"{prefix}-care-x", "PENDING"),
+        Listed("3", f"{prefix}-0001-train", "PENDING"),
+        queue.job("4", 3, "CANCELLED"),
+        queue.job("5", 2, "RUNNING"),
+        queue.job("6", 1, "COMPLETING"),
+    ]
+    caretakers, _ = queue.caretakers(*others, me="5")
+    assert (caretakers.waiting, caretakers.failed) == ([], 2)
+
+
+def test_a_new_one_counts(queue: Queue) -> None:
+    """With the one that runs it fills a cap of two jobs."""
+    caretakers, budget = queue.caretakers(queue.job("5", 0, "RUNNING"), me="5")
+    assert caretakers.ensure(budget, ["5"])
+    assert [job.job for job in caretakers.queue] == ["5", "77"]
+    assert Budget.of(queue.cluster, caretakers.queue).used == (256, 2, 0, 2)
+    caretakers.dismiss(budget)
+    assert [job.job for job in caretakers.queue] == ["5"]
+
+
+def test_none_waits_where_the_budget_has_no_room(queue: Queue, commands: FakeCommands) -> None:
+    other = Listed("9", "of another program", "RUNNING")
+    caretakers, budget = queue.caretakers(other, queue.job("5", 0, "RUNNING"), me="5")
+    assert not caretakers.ensure(budget, ["5"])
+    assert commands.heard("sbatch") == []
+
+
+def test_of_several_one_is_kept(queue: Queue, commands: FakeCommands) -> None:
+    caretakers, budget = queue.caretakers(queue.job("5", 1), queue.job("6", 0))
+    assert caretakers.ensure(budget, ["1"])
+    caretakers.watch(["1", "2"])
+    assert commands.heard("sbatch") == []
+    assert commands.heard("scancel") == ["6"]
+    [told] = commands.heard("scontrol")
+    assert "JobId=5 Dependency=afterany:1?afterany:2" in told
+    assert "care-0" in told
+
+
+def test_by_hand_it_waits_for_nothing(queue: Queue, commands: FakeCommands) -> None:
+    caretakers, budget = queue.caretakers()
+    assert caretakers.ensure(budget, [""])
+    assert "--dependency" not in commands.heard("sbatch")[0]
+
+
+def test_a_pass_that_is_refused_a_job_leaves_somebody_to_try_again(
+    queue: Queue, commands: FakeCommands
+) -> None:
+    """What is refused is tried by a caretaker later, and it is said now."""
+    script = commands.folder / "sbatch"
+    usual = script.read_text()
+    refusal = "case $* in *-care-*) ;; *) echo QOSMaxSubmit >&2; exit 1; esac"
+    script.write_text(usual.replace("#!/bin/bash", f"#!/bin/bash\n{refusal}"))
+    commands.answer("squeue", "")
+    commands.answer("sinfo", "main*|1:00:00|8000|8|(null)")
+    study = queue.study
+    with pytest.raises(SlurmError, match="QOSMaxSubmit"):
+        study.advance()
+    [told] = commands.heard("sbatch")
+    assert f"--job-name={study.place.prefix}-care-1 " in told
+    assert read_cluster(study.place) == queue.cluster
+    [intended] = study.ledger.open.values()
+    assert intended.job == ""
+    script.write_text(usual)
+    again = study.advance()
+    assert {job.units[0] for job in again.submitted} == {BASE, PREPARE} or len(again.submitted) == 1
+    assert intended.name not in study.ledger.open
+    assert study.ledger.tries == {}  # it was nobody's fault
