@@ -42,7 +42,7 @@ def test_only_one_study_is_cancelled(cluster: SlurmCluster, tmp_path: Path) -> N
     study = StubStudy(tmp_path / "study")
     study.ask()
     study.advance()
-    with pytest.raises(UnknownNameError, match="named 'smal'.*Did you mean 'small'"):
+    with pytest.raises(UnknownNameError, match=r"named 'smal'.*Did you mean 'small'"):
         cancel(study.place, "smal")
     assert len(study.ledger.open) == 2
     assert len(cancel(study.place, "small")) == 2

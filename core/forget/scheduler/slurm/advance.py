@@ -19,7 +19,7 @@ from forget.scheduler.slurm.loads import Load, loads
 from forget.scheduler.slurm.place import Place
 from forget.scheduler.slurm.script import job_script, sbatch_options
 from forget.scheduler.slurm.settle import settle
-from forget.scheduler.slurm.sizes import Budget, caretaker_size
+from forget.scheduler.slurm.sizes import Budget
 from forget.scheduler.slurm.studies import Study, open_studies
 from forget.store.atomic import write_text
 
@@ -135,8 +135,7 @@ class _Pass:
         yield from loads(ready, study.cluster, study.costs, self.ledger.tries, partitions)
 
     def _fits(self, load: Load, budget: Budget) -> bool:
-        caretaker = () if self.caretakers.waiting else (caretaker_size(budget.cluster),)
-        if budget.allows(load.size, *caretaker):
+        if budget.allows(load.size, *self.caretakers.missing(budget.cluster)):
             return True
         if self.ledger.open:
             return False
