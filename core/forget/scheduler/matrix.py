@@ -63,6 +63,7 @@ def _plain(unit: Unit) -> dict[str, Any]:
         "state": unit.state,
         "detail": unit.detail,
         "expected": unit.expected,
+        "exact": unit.exact,
     }
 
 
@@ -92,6 +93,8 @@ def _evaluated(evaluations: Sequence[Unit]) -> Text:
     expected = [unit.expected for unit in evaluations]
     known = [count for count in expected if count is not None]
     every = str(sum(known)) if len(known) == len(expected) else f"{sum(known)} + ?"
+    if not all(unit.exact for unit in evaluations):
+        every = f"up to {every}"
     state: State = "done" if done == len(evaluations) else "begun" if done else "ready"
     return Text(f"{done} of {every}", _STYLES[state])
 
