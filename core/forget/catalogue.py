@@ -20,6 +20,7 @@ __all__ = [
     "Catalogue",
     "Cluster",
     "Entry",
+    "Hint",
     "ModelEntry",
     "Override",
     "StudyEntry",
@@ -91,7 +92,11 @@ class Wheel:
 
 @attrs.frozen(kw_only=True)
 class ModelEntry:
-    """A model by name: of several sources, the folder comes first, the Hub last."""
+    """A model by name: of several sources, the folder comes first, the Hub last.
+
+    Attributes:
+        parameters: How many it has, by which its memory is planned before it is on this machine.
+    """
 
     title: str
     summary: str
@@ -101,6 +106,7 @@ class ModelEntry:
     license: str = ""
     folder: str | None = None
     wheel: Wheel | None = None
+    parameters: float | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -122,8 +128,7 @@ class Override:
 
     def matches(self, model: str, dataset: str, method: str) -> bool:
         """Tell whether a run is meant."""
-        wanted = ((self.model, model), (self.dataset, dataset), (self.method, method))
-        return all(mine is None or mine == theirs for mine, theirs in wanted)
+        return _all_match(self, model, dataset, method)
 
 
 @attrs.frozen(kw_only=True)
@@ -163,14 +168,40 @@ class StudyEntry:
 
 
 @attrs.frozen(kw_only=True)
+class Hint:
+    """What a unit takes where nothing was measured yet; what is None matches all.
+
+    Attributes:
+        stage: The unit's.
+        minutes: What it takes; to evaluate, for one model [min].
+    """
+
+    stage: Literal["prepare", "generate", "train", "evaluate"]
+    minutes: float
+    model: str | None = None
+    dataset: str | None = None
+    method: str | None = None
+
+    def matches(self, stage: str, model: str, dataset: str, method: str) -> bool:
+        """Tell whether a unit is meant."""
+        return self.stage == stage and _all_match(self, model, dataset, method)
+
+
+@attrs.frozen(kw_only=True)
 class Cluster:
-    """Where units run: scheduler, budget, and what one job gets."""
+    """Where units run: scheduler, budget, and what one job gets.
+
+    Attributes:
+        memory_cap_gb: Most memory of all running and pending jobs together [GB].
+        hints: What units take there before any was measured, later ones winning.
+    """
 
     summary: str
     scheduler: Literal["local", "slurm"]
     memory_cap_gb: float | None = None
     time_limit_min: int | None = None
     gpus_per_job: int = 0
+    hints: tuple[Hint, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -194,6 +225,14 @@ class Catalogue:
         """
         return _named(self.studies, "study", name)
 
+    def cluster(self, name: str) -> Cluster:
+        """Return a cluster by name.
+
+        Raises:
+            UnknownNameError: There is none of that name.
+        """
+        return _named(self.clusters, "cluster", name)
+
     def benchmark_names(self, selection: Iterable[str]) -> list[str]:
         """Replace suites by their benchmarks, keeping order, each once."""
         names: dict[str, None] = {}
@@ -201,6 +240,11 @@ class Catalogue:
             suite = self.suites.get(name)
             names.update(dict.fromkeys(suite.benchmarks if suite else (name,)))
         return list(names)
+
+
+def _all_match(pattern: Override | Hint, model: str, dataset: str, method: str) -> bool:
+    wanted = ((pattern.model, model), (pattern.dataset, dataset), (pattern.method, method))
+    return all(mine is None or mine == theirs for mine, theirs in wanted)
 
 
 def load_catalogue(extra: Sequence[Path] = (), folder: Path | None = None) -> Catalogue:

@@ -28,7 +28,7 @@ from docs.documents import (
     tables,
 )
 from forget import errors
-from forget.catalogue import Catalogue, Override, Wheel
+from forget.catalogue import Catalogue, Hint, Override, Wheel
 from forget.cli import group
 from forget.convert import type_name
 from forget.evaluation.record import ModelLine, SweepRecord
@@ -214,6 +214,7 @@ def registry_records() -> Iterator[tuple[str, type]]:
         yield title, get_args(hint)[1]
     yield "Wheel", Wheel
     yield "Override", Override
+    yield "Hint", Hint
 
 
 @pytest.mark.parametrize(("title", "record"), [*registry_records()])

@@ -10,9 +10,7 @@ import attrs
 import pytest
 
 from forget.dataset import Source
-from forget.inventory.sources import most_examples
-from forget.method import Method, TrainingSettings
-from forget.mirror import Mirror
+from forget.method import TrainingSettings
 from forget.plan import Run, RunRequest, plan
 from forget.plugins import load_plugins
 from forget.scheduler.expected import Expectations, Expected
@@ -158,5 +156,3 @@ def test_a_dataset_is_counted_once(
     run, expectations = planned(session, tmp_path), Expectations(session)
     assert [expectations.to_come(run, None) for _ in range(3)] == [Expected(None)] * 3
     assert asked == ["arithmetic"]
-
-

@@ -17,6 +17,7 @@ from forget.cli.options import (
 _EPILOG = """\b
 Examples:
   forget plan --study phase1
+  forget plan --study phase1 --on study
   forget plan --study phase1 --method gt-sft --json
 
 Nothing is written, and no model is loaded.
@@ -32,9 +33,15 @@ Nothing is written, and no model is loaded.
     show_default=True,
     help="Processes at a time, for the time that it takes.",
 )
+@click.option(
+    "--on",
+    "place",
+    metavar="CLUSTER",
+    help="Where it is done, for what it takes: a cluster of the registry.  [default: here]",
+)
 @session_options
 @json_option
-def command(slots: int, as_json: bool, **options: Any) -> None:
+def command(slots: int, place: str | None, as_json: bool, **options: Any) -> None:
     """Show the units of work of the runs that are meant, what is done of them and what is left."""
     from forget.cli.console import print_json, print_table
     from forget.plan import plan
@@ -47,11 +54,14 @@ def command(slots: int, as_json: bool, **options: Any) -> None:
         raise click.UsageError(f"--slots must be at least 1, but is {slots}.")
     request, rest = request_from(**options)
     session = session_from(**rest)
+    cluster = None if place is None else session.catalogue.cluster(place)
+    on_gpu = session.machine.device == "cuda" if cluster is None else cluster.gpus_per_job > 0
+    hints = () if cluster is None else cluster.hints
     planned = plan(request, session)
     for run in planned.runs:
         check_frozen(run)
-    units, costs = units_of(planned.runs, session), measured(session.workspace)
+    units, costs = units_of(planned.runs, session), measured(session.workspace, hints)
     if as_json:
-        print_json(units_as_plain(units, planned.pending, costs, slots))
+        print_json(units_as_plain(units, planned.pending, costs, slots, on_gpu=on_gpu))
     else:
-        print_table(render_units(units, planned.pending, costs, slots))
+        print_table(render_units(units, planned.pending, costs, slots, on_gpu=on_gpu))

@@ -125,7 +125,7 @@ class MethodConformance:
         method = workbench.method
         if not isinstance(method, Foreseeable):
             pytest.skip("it does not tell how long its training is, and need not")
-        changes = {"max_steps": max_steps, "epochs": 1.5, "checkpoint_every": 2}
+        changes: dict[str, Any] = {"max_steps": max_steps, "epochs": 1.5, "checkpoint_every": 2}
         task = workbench.prepared(f"length-{max_steps}", **changes)
         manifest = verify(task.data)
         assert manifest is not None
