@@ -14,6 +14,9 @@ __all__ = ["Resources", "resources_of"]
 _PROCESS_GB = 2.0
 """A process with its libraries, and what a batch takes beside the weights."""
 
+_TRAINING_GB = 3.0
+"""The same of a training, whose batches keep what every layer found."""
+
 _BYTES = {"float32": 4, "bfloat16": 2}
 
 _TRAINED = 4
@@ -70,7 +73,7 @@ def _memory_gb(unit: Unit, on_gpu: bool) -> float | None:
     run, settings = unit.run, unit.run.settings
     if unit.stage == "train":
         size = _size_gb(run.model, _BYTES[settings.dtype] * _copies(settings, on_gpu))
-        return None if size is None else settings.num_processes * (_PROCESS_GB + size)
+        return None if size is None else settings.num_processes * (_TRAINING_GB + size)
     if unit.stage == "evaluate":
         return _inference_gb(run.model, on_gpu)
     if run.teacher is None or run.teacher.model is None:  # nothing is loaded, or by a server
