@@ -15,12 +15,12 @@ import attrs
 
 from forget.convert import BadValue, structure
 from forget.errors import CatalogueError, UnknownNameError, nearest
+from forget.hint import Hint
 
 __all__ = [
     "Catalogue",
     "Cluster",
     "Entry",
-    "Hint",
     "ModelEntry",
     "Override",
     "StudyEntry",
@@ -128,7 +128,8 @@ class Override:
 
     def matches(self, model: str, dataset: str, method: str) -> bool:
         """Tell whether a run is meant."""
-        return _all_match(self, model, dataset, method)
+        wanted = ((self.model, model), (self.dataset, dataset), (self.method, method))
+        return all(mine is None or mine == theirs for mine, theirs in wanted)
 
 
 @attrs.frozen(kw_only=True)
@@ -165,26 +166,6 @@ class StudyEntry:
             if override.matches(model, dataset, method):
                 merged.update(override.settings)
         return merged
-
-
-@attrs.frozen(kw_only=True)
-class Hint:
-    """What a unit takes where nothing was measured yet; what is None matches all.
-
-    Attributes:
-        stage: The unit's.
-        minutes: What it takes; to evaluate, for one model [min].
-    """
-
-    stage: Literal["prepare", "generate", "train", "evaluate"]
-    minutes: float
-    model: str | None = None
-    dataset: str | None = None
-    method: str | None = None
-
-    def matches(self, stage: str, model: str, dataset: str, method: str) -> bool:
-        """Tell whether a unit is meant."""
-        return self.stage == stage and _all_match(self, model, dataset, method)
 
 
 @attrs.frozen(kw_only=True)
@@ -225,14 +206,6 @@ class Catalogue:
         """
         return _named(self.studies, "study", name)
 
-    def cluster(self, name: str) -> Cluster:
-        """Return a cluster by name.
-
-        Raises:
-            UnknownNameError: There is none of that name.
-        """
-        return _named(self.clusters, "cluster", name)
-
     def benchmark_names(self, selection: Iterable[str]) -> list[str]:
         """Replace suites by their benchmarks, keeping order, each once."""
         names: dict[str, None] = {}
@@ -240,11 +213,6 @@ class Catalogue:
             suite = self.suites.get(name)
             names.update(dict.fromkeys(suite.benchmarks if suite else (name,)))
         return list(names)
-
-
-def _all_match(pattern: Override | Hint, model: str, dataset: str, method: str) -> bool:
-    wanted = ((pattern.model, model), (pattern.dataset, dataset), (pattern.method, method))
-    return all(mine is None or mine == theirs for mine, theirs in wanted)
 
 
 def load_catalogue(extra: Sequence[Path] = (), folder: Path | None = None) -> Catalogue:

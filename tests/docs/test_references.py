@@ -28,10 +28,11 @@ from docs.documents import (
     tables,
 )
 from forget import errors
-from forget.catalogue import Catalogue, Hint, Override, Wheel
+from forget.catalogue import Catalogue, Override, Wheel
 from forget.cli import group
 from forget.convert import type_name
 from forget.evaluation.record import ModelLine, SweepRecord
+from forget.hint import Hint
 from forget.inventory.fetch import Fetched
 from forget.inventory.records import Format, State
 from forget.method import SupervisedSettings, TrainingSettings

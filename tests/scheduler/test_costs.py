@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from forget.catalogue import Hint
+from forget.hint import Hint
 from forget.scheduler.costs import Costs, estimate, like, measured
 from forget.scheduler.matrix import duration
 from forget.scheduler.units import Stage, State, Unit

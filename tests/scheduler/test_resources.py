@@ -129,7 +129,7 @@ def test_a_cluster_of_the_registry(
     )
     command = ["plan", "--method=gt-sft", "--model=qwen3-1.7b", "--benchmarks=mini_piqa"]
     with pytest.raises(SystemExit) as end:
-        main([*command, "--on=ours", "--json"])
+        main([*command, "--cluster=ours", "--json"])
     assert end.value.code == 0
     plain = json.loads(capsys.readouterr().out)
     found = {unit["stage"]: unit for unit in plain["units"]}
@@ -138,11 +138,11 @@ def test_a_cluster_of_the_registry(
     assert [found[stage]["gpus"] for stage in ("prepare", "train", "evaluate")] == [0, 1, 1]
     assert plain["left"]["hinted_units"] == 2
     with pytest.raises(SystemExit):
-        main([*command, "--on=ours"])
+        main([*command, "--cluster=ours"])
     shown = capsys.readouterr().out
     assert "~6 min 0 s" in shown
     assert "~: estimated, not measured" in shown
     with pytest.raises(SystemExit) as end:
-        main([*command, "--on=theirs"])
+        main([*command, "--cluster=theirs"])
     assert end.value.code == 2
     assert "no cluster named 'theirs'" in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,10 +14,14 @@ from forget.cli.options import (
     session_options,
 )
 
+if TYPE_CHECKING:
+    from forget.catalogue import Cluster
+    from forget.session import Session
+
 _EPILOG = """\b
 Examples:
   forget plan --study phase1
-  forget plan --study phase1 --on study
+  forget plan --study phase1 --cluster study
   forget plan --study phase1 --method gt-sft --json
 
 Nothing is written, and no model is loaded.
@@ -34,14 +38,12 @@ Nothing is written, and no model is loaded.
     help="Processes at a time, for the time that it takes.",
 )
 @click.option(
-    "--on",
-    "place",
-    metavar="CLUSTER",
-    help="Where it is done, for what it takes: a cluster of the registry.  [default: here]",
+    "--cluster",
+    help="Cluster of the registry to do it on, for what it takes.  [default: this machine]",
 )
 @session_options
 @json_option
-def command(slots: int, place: str | None, as_json: bool, **options: Any) -> None:
+def command(slots: int, cluster: str | None, as_json: bool, **options: Any) -> None:
     """Show the units of work of the runs that are meant, what is done of them and what is left."""
     from forget.cli.console import print_json, print_table
     from forget.plan import plan
@@ -54,9 +56,9 @@ def command(slots: int, place: str | None, as_json: bool, **options: Any) -> Non
         raise click.UsageError(f"--slots must be at least 1, but is {slots}.")
     request, rest = request_from(**options)
     session = session_from(**rest)
-    cluster = None if place is None else session.catalogue.cluster(place)
-    on_gpu = session.machine.device == "cuda" if cluster is None else cluster.gpus_per_job > 0
-    hints = () if cluster is None else cluster.hints
+    place = None if cluster is None else _cluster(cluster, session)
+    on_gpu = session.machine.device == "cuda" if place is None else place.gpus_per_job > 0
+    hints = () if place is None else place.hints
     planned = plan(request, session)
     for run in planned.runs:
         check_frozen(run)
@@ -65,3 +67,12 @@ def command(slots: int, place: str | None, as_json: bool, **options: Any) -> Non
         print_json(units_as_plain(units, planned.pending, costs, slots, on_gpu=on_gpu))
     else:
         print_table(render_units(units, planned.pending, costs, slots, on_gpu=on_gpu))
+
+
+def _cluster(name: str, session: Session) -> Cluster:
+    from forget.errors import UnknownNameError
+
+    clusters = session.catalogue.clusters
+    if name not in clusters:
+        raise UnknownNameError("cluster", name, clusters)
+    return clusters[name]

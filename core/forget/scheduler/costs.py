@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from forget.catalogue import Hint
+from forget.hint import Hint
 from forget.plan import Run
 from forget.scheduler.units import Stage, Unit
 from forget.store.layout import Workspace
