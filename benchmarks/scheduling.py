@@ -3,10 +3,11 @@
     python benchmarks/scheduling.py [--data MIRROR] [--benchmarks core10] [--items N] [--repeat N]
 
 A short training makes checkpoints. Then base and checkpoints are evaluated, each time anew: by
-`forget work evaluate`, by the executor with one slot, and with two. Lost is the time that slots
-waited for a process: before each one, and after the last one until the executor says it is done.
-What a process takes to start is given apart, and how long a slot is idle when only others still
-work.
+`forget work evaluate`, by the executor with one slot, and with two; last it does the whole run.
+
+Lost is the time that slots waited for a process: before each one, and after the last one until the
+executor says it is done. What a process takes to start is given apart, and how long a slot is idle
+when only others still work.
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ def main(data: Path | None, repeat: int, **options: Any) -> None:
             _tell("forget work evaluate", hand)
             for slots in (1, 2):
                 _tell(f"--slots {slots}", study.by_executor(slots))
+            _tell("--slots 1, data and training too", study.by_executor(1, whole=True))
 
 
 def _tell(what: str, sweep: Sweep) -> None:
@@ -133,9 +135,9 @@ class Study:
         took = time.perf_counter() - begun
         return Sweep(took, [Life(0.0, took)], self._work_s(out), 1)
 
-    def by_executor(self, slots: int) -> Sweep:
-        """Evaluate them as `forget run --on local` does."""
-        out = self._copy()
+    def by_executor(self, slots: int, *, whole: bool = False) -> Sweep:
+        """Evaluate them as `forget run --on local` does; `whole` prepares and trains before."""
+        out = self._empty() if whole else self._copy()
         lives: list[Life] = []
 
         def tell(job: Job, status: int | None) -> None:
@@ -186,11 +188,15 @@ class Study:
 
     def _copy(self) -> Path:
         """Copy the trained run; its files stay where they are on the disk."""
-        out = self.folder / "out"
-        shutil.rmtree(out, ignore_errors=True)
+        out = self._empty()
         shutil.copytree(self.folder / "trained", out, copy_function=os.link)
         for journal in out.rglob("work.jsonl"):
             journal.unlink()
+        return out
+
+    def _empty(self) -> Path:
+        out = self.folder / "out"
+        shutil.rmtree(out, ignore_errors=True)
         return out
 
     def _work_s(self, out: Path) -> float:

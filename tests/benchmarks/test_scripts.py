@@ -50,6 +50,7 @@ def test_what_scheduling_costs(tiny_model: Path, tmp_path: Path) -> None:
         ("forget work evaluate", "1"),
         ("--slots 1", "1"),
         ("--slots 2", "2"),
+        ("--slots 1, data and training too", "4"),
     ]
     assert all(float(lost) < 30 for *_, lost in found)
 
