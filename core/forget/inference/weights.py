@@ -119,13 +119,8 @@ def count_parameters(folder: Path) -> int:
     Raises:
         ModelError: A file is damaged.
     """
-    shapes = [
-        tensor["shape"]
-        for file in sorted(folder.glob("*.safetensors"))
-        for tensor in _tensors(_header(file)[0]).values()
-    ]
+    own = sum(_numbers(file) for file in sorted(folder.glob("*.safetensors")))
     base = adapter_base(folder)
-    own = sum(int(math.prod(shape)) for shape in shapes)
     return own + (count_parameters(Path(base)) if base and Path(base).is_dir() else 0)
 
 
@@ -177,6 +172,14 @@ def _check_safetensors(file: Path) -> None:
         raise ModelError(_damaged_header(file)) from None
     if size != promised:
         raise ModelError(_cut_short(file, size, f"its header promises {promised:,} bytes"))
+
+
+def _numbers(file: Path) -> int:
+    tensors = _tensors(_header(file)[0]).values()
+    try:
+        return sum(int(math.prod(tensor["shape"])) for tensor in tensors)
+    except (KeyError, TypeError, ValueError):
+        raise ModelError(_damaged_header(file)) from None
 
 
 def _header(file: Path) -> tuple[dict[str, Any], int]:
