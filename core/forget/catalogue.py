@@ -92,7 +92,11 @@ class Wheel:
 
 @attrs.frozen(kw_only=True)
 class ModelEntry:
-    """A model by name: of several sources, the folder comes first, the Hub last."""
+    """A model by name: of several sources, the folder comes first, the Hub last.
+
+    Attributes:
+        parameters: How many it has, by which its memory is planned before it is on this machine.
+    """
 
     title: str
     summary: str
@@ -102,6 +106,7 @@ class ModelEntry:
     license: str = ""
     folder: str | None = None
     wheel: Wheel | None = None
+    parameters: float | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -6,6 +6,8 @@ from typing import Literal
 
 import attrs
 
+from forget.hint import Hint
+
 __all__ = ["Cluster", "JobShape"]
 
 
@@ -61,6 +63,7 @@ class Cluster:
         caretaker_memory_gb: Memory of the small job that looks after the others [GiB].
         caretaker_partition: Where it runs, if elsewhere.
         look_every_min: How often a job at work sees to it that a caretaker waits [min].
+        hints: What units take there before any was measured, later ones winning.
     """
 
     summary: str
@@ -90,3 +93,4 @@ class Cluster:
     caretaker_memory_gb: float = 1.0
     caretaker_partition: str | None = None
     look_every_min: float = 10.0
+    hints: tuple[Hint, ...] = ()

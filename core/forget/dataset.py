@@ -25,6 +25,7 @@ class Source:
         splits: Our split name to the Hub's split name; the mirror's file is ``<ours>.parquet``.
         revision: Commit of the Hub repository; None takes the newest.
         rows: How many rows each of our splits has where it is published; empty where nobody says.
+        most_examples: How many examples at most are made of a split's rows, where not all are used.
     """
 
     hub: str
@@ -33,6 +34,7 @@ class Source:
     splits: Mapping[str, str] = attrs.field(factory=lambda: {"train": "train", "test": "test"})
     revision: str | None = None
     rows: Mapping[str, int] = attrs.field(factory=dict)
+    most_examples: Mapping[str, int] = attrs.field(factory=dict)
 
 
 class DataAccess(Protocol):

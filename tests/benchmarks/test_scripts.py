@@ -42,6 +42,19 @@ def test_what_a_sweep_costs(tiny_model: Path, tmp_path: Path) -> None:
     assert re.search(r"all 3 models: start-up and [\d.]+ times the scoring of one", text)
 
 
+def test_what_scheduling_costs(tiny_model: Path, tmp_path: Path) -> None:
+    options = ("--benchmarks=mini_piqa", "--items=2", "--checkpoints=2", "--repeat=1")
+    text = measured("scheduling.py", tiny_model, tmp_path, *options)
+    found = re.findall(r"(.*): [\d.]+ s in (\d) process.* lost ([\d.]+) s", text)
+    assert [(what, count) for what, count, _ in found] == [
+        ("forget work evaluate", "1"),
+        ("--slots 1", "1"),
+        ("--slots 2", "2"),
+        ("--slots 1, data and training too", "4"),
+    ]
+    assert all(float(lost) < 30 for *_, lost in found)
+
+
 def test_tokens_are_counted(tiny_model: Path, tmp_path: Path) -> None:
     text = measured("count_tokens.py", tiny_model, tmp_path, "--benchmarks=mini_piqa,mini_boolq")
     lines = [re.findall(r"[\w,]+", line) for line in text.splitlines() if "mini_" in line]

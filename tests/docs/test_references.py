@@ -33,6 +33,7 @@ from forget.cli import group
 from forget.convert import type_name
 from forget.doctor.diagnosis import State as DoctorState
 from forget.evaluation.record import ModelLine, SweepRecord
+from forget.hint import Hint
 from forget.inventory.fetch import Fetched
 from forget.inventory.records import Format, State
 from forget.method import SupervisedSettings, TrainingSettings
@@ -215,6 +216,7 @@ def registry_records() -> Iterator[tuple[str, type]]:
         yield title, get_args(hint)[1]
     yield "Wheel", Wheel
     yield "Override", Override
+    yield "Hint", Hint
 
 
 @pytest.mark.parametrize(("title", "record"), [*registry_records()])

@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 
 from forget.errors import ModelError
-from forget.inference.weights import adapter_base, check_model_folder, model_digest
+from forget.inference.weights import (
+    adapter_base,
+    check_model_folder,
+    count_parameters,
+    model_digest,
+)
 from forget.store.manifest import MANIFEST, seal
+from tiny_models import make_hollow_model
 
 
 def save_weights(path: Path, fill: float = 0.5) -> None:
@@ -258,3 +264,18 @@ def test_an_adapters_digest_counts_its_base(adapter: Path, model: Path) -> None:
     before = model_digest(adapter)
     save_weights(model / "model.safetensors", fill=0.25)
     assert model_digest(adapter) != before
+
+
+@pytest.mark.parametrize("header", ["[]", "{", '{"w": {}}', '{"w": {"shape": ["x"]}}', '{"w": 1}'])
+def test_parameters_are_not_counted_in_a_damaged_header(tmp_path: Path, header: str) -> None:
+    model = make_hollow_model(tmp_path / "model")
+    content = len(header).to_bytes(8, "little") + header.encode()
+    (model / "model.safetensors").write_bytes(content)
+    with pytest.raises(ModelError, match="its header is damaged"):
+        count_parameters(model)
+
+
+def test_an_adapter_has_its_bases_parameters_too(tmp_path: Path) -> None:
+    base, adapter = make_hollow_model(tmp_path / "base"), make_hollow_model(tmp_path / "adapter")
+    (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
+    assert (count_parameters(base), count_parameters(adapter)) == (1, 2)

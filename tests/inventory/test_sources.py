@@ -9,10 +9,12 @@ import pytest
 
 from forget.dataset import DataAccess, Example, Source
 from forget.errors import DataError
-from forget.inventory.sources import reads_of, source_entries
+from forget.inventory.sources import most_examples, reads_of, source_entries
 from forget.mirror import Mirror
 from forget_datasets.arithmetic import Arithmetic
 from forget_datasets.gsm8k import Gsm8k
+from forget_datasets.math import Math
+from forget_datasets.triviaqa import TriviaQa
 
 
 class Two(Arithmetic):
@@ -104,3 +106,21 @@ def test_a_mirror_that_is_not_there(tmp_path: Path) -> None:
 def test_the_published_files(data_root: Path) -> None:
     entries = source_entries({"gsm8k": Gsm8k()}, Mirror(root=data_root))
     assert [(e.rows, e.state) for e in entries] == [(7473, "complete"), (1319, "complete")]
+
+
+def test_how_many_examples_there_are_at_most(mirror: Path, tmp_path: Path) -> None:
+    """By the mirror's footers; without it by what is published, and what of that is used."""
+    assert most_examples(Arithmetic(), "train", Mirror()) == 2000
+    assert most_examples(Gsm8k(), "train", Mirror()) == 7473
+    assert most_examples(Gsm8k(), "train", Mirror(root=mirror)) == 2
+    assert most_examples(Gsm8k(), "train", Mirror(root=tmp_path)) is None
+    assert most_examples(TriviaQa(), "train", Mirror()) == 7500
+    assert most_examples(Math(), "train", Mirror()) == 7498
+    assert most_examples(Two(), "train", Mirror()) is None
+
+
+def test_that_many_examples_are_made_of_the_published_files(data_root: Path) -> None:
+    mirror = Mirror(root=data_root)
+    for dataset in (Gsm8k(), Math(), TriviaQa()):
+        most = most_examples(dataset, "train", mirror)
+        assert most == len(dataset.load("train", mirror))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from forget.hint import Hint
 from forget.scheduler.costs import Costs, estimate, like, measured
 from forget.scheduler.matrix import duration
 from forget.scheduler.units import Stage, State, Unit
@@ -15,7 +16,9 @@ from forget.store import journal
 from forget.store.layout import Workspace
 
 
-def run(method: str = "gt-sft", dataset: str = "sums", steps: int = 10, limit: int = 5) -> Any:
+def run(
+    method: str = "gt-sft", dataset: str = "sums", steps: int | None = 10, limit: int = 5
+) -> Any:
     def record(name: str) -> SimpleNamespace:
         return SimpleNamespace(record=SimpleNamespace(name=name))
 
@@ -23,7 +26,7 @@ def run(method: str = "gt-sft", dataset: str = "sums", steps: int = 10, limit: i
         model=SimpleNamespace(name="m"),
         dataset=record(dataset),
         method=record(method),
-        settings=SimpleNamespace(max_steps=steps, batch_size=4, lora_rank=0),
+        settings=SimpleNamespace(max_steps=steps, epochs=3.0, batch_size=4, lora_rank=0),
         exams=(SimpleNamespace(key=lambda: f"benchmark-{limit}"),),
     )
 
@@ -129,6 +132,45 @@ def test_the_nearest_measurement_counts(tmp_path: Path) -> None:
     assert of("evaluate", "pi", "rhymes", 3) == 6.0
     assert of("evaluate", "pi", "rhymes") is None
     assert of("prepare", "pi", "sums") is None
+
+
+def test_the_highest_peak_counts(tmp_path: Path) -> None:
+    folder = Workspace(tmp_path).run("study", "m", "sums", "gt-sft", 0)
+    folder.path.mkdir(parents=True)
+    folder.runfile.touch()
+    record = {"stage": "train", **like(run(), "train"), "models": 0, "seconds": 1.0}
+    done = {**record, "status": "done"}
+    journal.append(
+        folder.work_journal,
+        [{**done, "peak_gb": 2.5}, {**done, "peak_gb": 4.5}, {**done, "peak_gb": 3.5}, done],
+    )
+    found = measured(Workspace(tmp_path))
+    assert found.memory_gb_of(unit("a", "train")) == 4.5
+    assert found.memory_gb_of(unit("a", "prepare")) is None
+
+
+def test_an_epoch_is_not_another_number_of_them() -> None:
+    of_three, of_six = run(steps=None), run(steps=None)
+    of_six.settings.epochs = 6.0
+    assert like(of_three, "train")["amount"] != like(of_six, "train")["amount"]
+
+
+def test_the_registry_says_what_was_not_measured() -> None:
+    """The last hint that matches; what was measured comes before all of them."""
+    hints = (
+        Hint(stage="evaluate", minutes=90),
+        Hint(stage="evaluate", minutes=30, model="m"),
+        Hint(stage="evaluate", minutes=10, model="another"),
+        Hint(stage="train", minutes=600),
+    )
+    found = Costs({("train", like(run(), "train")["amount"], "m"): 100.0}, hints=hints)
+    assert found.of(unit("a", "evaluate", expected=2)) == 2 * 30 * 60
+    assert found.of(unit("a", "evaluate")) is None
+    assert found.of(unit("a", "train")) == 100.0
+    assert found.of(unit("a", "prepare")) is None
+    left = estimate([unit("a", "evaluate", expected=2), unit("b", "train")], found)
+    assert (left.hinted, left.unknown) == ({"evaluate": 1}, {})
+    assert left.finish_s == 3700.0
 
 
 @pytest.mark.parametrize(

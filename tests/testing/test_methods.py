@@ -17,12 +17,12 @@ from forget.settings import setting
 from forget.store.manifest import read_manifest
 from forget.testing import MethodConformance, Workbench
 from forget.testing.methods import Twins
-from forget.training import Conversation, write_examples
+from forget.training import Conversation, Length, SupervisedLength, write_examples
 from forget.training.checkpoints import CheckpointStore
 from forget.training.plan import training_digest
 
 
-class Pretend:
+class Pretend(SupervisedLength):
     """Writes checkpoints at steps 2, 4 and 5 whose weights are a text; sound in every other way."""
 
     name = "pretend"
@@ -154,6 +154,13 @@ FAULTS: list[tuple[str, dict[str, Any]]] = [
         {"weights": lambda self, task, step, done: f"{step}"},
     ),
 ]
+LENGTH = "test_it_is_as_long_as_it_said"
+FAULTS += [
+    (LENGTH, {"length": lambda self, settings, rows: Length((5, 5))}),
+    (LENGTH, {"length": lambda self, settings, rows: Length((3, 2))}),
+    (LENGTH, {"length": lambda self, settings, rows: Length((3,), exact=False)}),
+    (LENGTH, {"most_rows": lambda self, settings, examples: examples - 1}),
+]
 ACCEPTS: list[tuple[str, dict[str, Any]]] = [
     ("test_another_training_is_refused_in_its_folder", {"training": "any"}),
     ("test_without_whole_data_it_does_not_train", {"needs_data": False}),
@@ -168,13 +175,18 @@ def try_it(method: Any, name: str, folder: Path) -> None:
     if wanted == ("subject",):
         test(method)
     else:
-        given = {"workbench": Workbench(method, folder), "lora_rank": 0}
+        given = {"workbench": Workbench(method, folder), "lora_rank": 0, "max_steps": 5}
         test(**{argument: given[argument] for argument in wanted})
 
 
 @pytest.mark.parametrize("name", SOUND)
 def test_a_sound_method_passes(name: str, tmp_path: Path) -> None:
     try_it(Pretend(), name, tmp_path)
+
+
+def test_a_method_need_not_tell_how_long_it_is(tmp_path: Path) -> None:
+    with pytest.raises(pytest.skip.Exception, match="need not"):
+        try_it(broken(most_rows=None), LENGTH, tmp_path)
 
 
 @pytest.mark.parametrize(("name", "changes"), FAULTS)

@@ -15,7 +15,7 @@ import attrs
 
 from forget.catalogue import Catalogue, ModelEntry, Wheel
 from forget.errors import ModelError, UnknownNameError
-from forget.inference.weights import check_model_folder, model_digest
+from forget.inference.weights import check_model_folder, count_parameters, model_digest
 from forget.progress import Progress
 from forget.store.manifest import Manifest, known_digest, read_manifest, verify
 
@@ -58,6 +58,15 @@ class ModelReference:
         if self.folder is None:
             raise ModelError(f"The model {self.name!r} is not on this machine yet.")
         return model_digest(self.folder, recompute=recompute)
+
+    def parameters(self) -> float | None:
+        """Return how many parameters it has: those in its files, else what the registry says.
+
+        None where it is not on this machine and nobody says.
+        """
+        if self.folder is not None:
+            return count_parameters(self.folder)
+        return None if self.entry is None else self.entry.parameters
 
 
 def cache_folder() -> Path:

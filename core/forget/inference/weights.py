@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from forget.store.manifest import (
 __all__ = [
     "adapter_base",
     "check_model_folder",
+    "count_parameters",
     "model_digest",
     "text_files",
     "tokenizer_digest",
@@ -107,6 +110,20 @@ def model_digest(folder: Path, *, recompute: bool = True) -> str:
     return total.hexdigest()
 
 
+@cache
+def count_parameters(folder: Path) -> int:
+    """Return the number of parameters in a model folder, an adapter's base included.
+
+    From the headers of its files, once in a process.
+
+    Raises:
+        ModelError: A file is damaged.
+    """
+    own = sum(_numbers(file) for file in sorted(folder.glob("*.safetensors")))
+    base = adapter_base(folder)
+    return own + (count_parameters(Path(base)) if base and Path(base).is_dir() else 0)
+
+
 def tokenizer_digest(folder: Path) -> str:
     """Return the SHA-256 of tokenizer, chat template and configuration.
 
@@ -146,7 +163,27 @@ def _counts(path: Path) -> bool:
 
 
 def _check_safetensors(file: Path) -> None:
-    """Compare a safetensors file's size with what its header promises.
+    """Compare a safetensors file's size with what its header promises."""
+    size = file.stat().st_size
+    header, start = _header(file)
+    try:
+        promised = start + max((t["data_offsets"][1] for t in _tensors(header).values()), default=0)
+    except (KeyError, IndexError, TypeError):
+        raise ModelError(_damaged_header(file)) from None
+    if size != promised:
+        raise ModelError(_cut_short(file, size, f"its header promises {promised:,} bytes"))
+
+
+def _numbers(file: Path) -> int:
+    tensors = _tensors(_header(file)[0]).values()
+    try:
+        return sum(int(math.prod(tensor["shape"])) for tensor in tensors)
+    except (KeyError, TypeError, ValueError):
+        raise ModelError(_damaged_header(file)) from None
+
+
+def _header(file: Path) -> tuple[dict[str, Any], int]:
+    """Read a safetensors file's header; return it, and where the tensors start.
 
     The format: 8 bytes little-endian header length, a JSON header, then the tensors, whose
     ``data_offsets`` are relative to the end of the header.
@@ -158,12 +195,19 @@ def _check_safetensors(file: Path) -> None:
             raise ModelError(_cut_short(file, size, "its header is incomplete"))
         try:
             header = json.loads(stream.read(length))
-            ends = [t["data_offsets"][1] for name, t in header.items() if name != "__metadata__"]
-            promised = 8 + length + max(ends, default=0)
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-            raise ModelError(f"{file} is not a safetensors file: its header is damaged.") from None
-    if size != promised:
-        raise ModelError(_cut_short(file, size, f"its header promises {promised:,} bytes"))
+        except ValueError:
+            raise ModelError(_damaged_header(file)) from None
+    if not isinstance(header, dict):
+        raise ModelError(_damaged_header(file))
+    return header, 8 + length
+
+
+def _tensors(header: dict[str, Any]) -> dict[str, Any]:
+    return {name: tensor for name, tensor in header.items() if name != "__metadata__"}
+
+
+def _damaged_header(file: Path) -> str:
+    return f"{file} is not a safetensors file: its header is damaged."
 
 
 def _cut_short(file: Path, size: int, reason: str) -> str:

@@ -11,7 +11,7 @@ from forget.errors import DataError
 from forget.inventory.records import Entry, State
 from forget.mirror import Mirror, count_rows
 
-__all__ = ["Reads", "reads_of", "source_entries"]
+__all__ = ["Reads", "most_examples", "reads_of", "source_entries"]
 
 _PURPOSES = {"train": "training", "test": "task accuracy"}
 
@@ -47,14 +47,10 @@ def reads_of(dataset: Dataset) -> Reads:
     found: list[tuple[Source, list[str]]] = []
     generated = {}
     for split in ("train", "test"):
-        listener = _Listener()
-        try:
-            examples = len(dataset.load(split, listener))
-        except Exception:  # no rows are not what it expects: it has asked by then
-            examples = 0
-        if not listener.asked and examples:
+        asked, examples = _listen(dataset, split)
+        if not asked and examples:
             generated[split] = examples
-        for source, theirs in listener.asked:
+        for source, theirs in asked:
             known = next((splits for other, splits in found if other == source), None)
             if known is None:
                 known = []
@@ -63,6 +59,36 @@ def reads_of(dataset: Dataset) -> Reads:
                 if name not in known:
                     known.append(name)
     return Reads([(source, tuple(splits)) for source, splits in found], generated)
+
+
+def most_examples(dataset: Dataset, split: str, mirror: Mirror) -> int | None:
+    """Return how many examples a split has at most, from what is declared and files' footers.
+
+    None where nobody says: rows of the Hub that are not declared, a file that is not there.
+    """
+    asked, generated = _listen(dataset, split)
+    if not asked:
+        return generated or None
+    found = [_most_examples(source, theirs, mirror) for source, theirs in asked]
+    return None if None in found else sum(filter(None, found))
+
+
+def _listen(dataset: Dataset, split: str) -> tuple[list[tuple[Source, str]], int]:
+    """Load a split where there are no rows; return what it asked for, and its examples."""
+    listener = _Listener()
+    try:
+        examples = len(dataset.load(split, listener))
+    except Exception:  # no rows are not what it expects: it has asked by then
+        examples = 0
+    return listener.asked, examples
+
+
+def _most_examples(source: Source, split: str, mirror: Mirror) -> int | None:
+    rows = source.rows.get(split)
+    if mirror.root is not None:
+        rows, _, _ = _look(mirror.root / source.mirror / f"{split}.parquet", None)
+    known = [count for count in (rows, source.most_examples.get(split)) if count is not None]
+    return min(known, default=None)
 
 
 def source_entries(datasets: Mapping[str, Dataset], mirror: Mirror) -> list[Entry]:

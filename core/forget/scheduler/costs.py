@@ -8,11 +8,13 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import attrs
 
+from forget.hint import Hint
 from forget.plan import Run
 from forget.scheduler.units import Stage, Unit
 from forget.store.layout import Workspace
@@ -25,35 +27,56 @@ Key = tuple[str, ...]
 
 @attrs.frozen
 class Costs:
-    """Seconds of a unit, from what was measured.
+    """What units take, from what was measured.
 
     Attributes:
         seconds: Mean of each kind of unit [s]; of an evaluation, that of one model.
+        peaks_gb: The most memory that one of each kind had [GB].
+        hints: What the registry says of what was not measured.
     """
 
     seconds: Mapping[Key, float]
+    peaks_gb: Mapping[Key, float] = attrs.field(factory=dict)
+    hints: Sequence[Hint] = ()
 
     def of(self, unit: Unit) -> float | None:
         """Return what a unit takes [s].
 
-        None where nothing like it was measured, or how many models it evaluates is not known.
+        None where nothing like it was measured nor stands in the registry, or how many models it
+        evaluates is not known.
         """
-        key = _key(unit.stage, like(unit.run, unit.stage))
-        found = next((self.seconds[k] for k in _wider(key) if k in self.seconds), None)
+        found = _nearest(self.seconds, unit)
+        if found is None:
+            found = self._hint(unit)
         if found is None or unit.stage != "evaluate":
             return found
         return None if unit.expected is None else found * unit.expected
+
+    def is_measured(self, unit: Unit) -> bool:
+        """Say whether what a unit takes was measured."""
+        return _nearest(self.seconds, unit) is not None
+
+    def memory_gb_of(self, unit: Unit) -> float | None:
+        """Return the memory that a unit needs [GB]; None where nothing like it was measured."""
+        return _nearest(self.peaks_gb, unit)
+
+    def _hint(self, unit: Unit) -> float | None:
+        run = unit.run
+        named = unit.stage, run.model.name, run.dataset.record.name, run.method.record.name
+        found = [hint.minutes * 60 for hint in self.hints if hint.matches(*named)]
+        return found[-1] if found else None
 
 
 def like(run: Run, stage: Stage) -> dict[str, str]:
     """Return what work must have in common to take as long: its amount, and its run's kind."""
     amount = ""
     if stage == "evaluate":
-        exams = "\n".join(sorted(exam.key() for exam in run.exams))
-        amount = hashlib.sha256(exams.encode()).hexdigest()[:12]
+        amount = _digest("\n".join(sorted(exam.key() for exam in run.exams)))
     elif stage == "train":
         settings = run.settings
-        amount = f"{settings.max_steps} steps of {settings.batch_size}, rank {settings.lora_rank}"
+        steps = settings.max_steps
+        length = f"{settings.epochs:g} epochs" if steps is None else f"{steps} steps"
+        amount = f"{length} of {settings.batch_size}, rank {settings.lora_rank}"
     return {
         "amount": amount,
         "model": run.model.name,
@@ -62,30 +85,45 @@ def like(run: Run, stage: Stage) -> dict[str, str]:
     }
 
 
+@cache
+def _digest(exams: str) -> str:
+    return hashlib.sha256(exams.encode()).hexdigest()[:12]
+
+
 class Estimate(NamedTuple):
     """What is left of a study.
 
     Attributes:
         seconds: Of each stage, by one process after the other [s].
         unknown: Units of each stage that nothing is known of.
+        hinted: Units of each stage of which the registry alone knows something.
         critical_s: The longest chain of units that need each other [s].
         finish_s: When all is done by so many processes at a time [s].
     """
 
     seconds: Mapping[Stage, float]
     unknown: Mapping[Stage, int]
+    hinted: Mapping[Stage, int]
     critical_s: float
     finish_s: float
 
 
-def measured(workspace: Workspace) -> Costs:
-    """Return the costs that the journals of all runs below an output folder tell."""
-    found: dict[Key, list[float]] = defaultdict(list)
+def measured(workspace: Workspace, hints: Sequence[Hint] = ()) -> Costs:
+    """Return the costs that the journals of all runs below an output folder tell.
+
+    Args:
+        workspace: The output folder.
+        hints: What the registry says of what was not measured.
+    """
+    seconds: dict[Key, list[float]] = defaultdict(list)
+    peaks_gb: dict[Key, float] = defaultdict(float)
     for run in workspace.runs():
         for record in _records(run.work_journal):
             for key in _wider(_key(record["stage"], record)):
-                found[key].append(record["seconds"] / max(1, record["models"]))
-    return Costs({key: math.fsum(values) / len(values) for key, values in found.items()})
+                seconds[key].append(record["seconds"] / max(1, record["models"]))
+                peaks_gb[key] = max(peaks_gb[key], record.get("peak_gb", 0.0))
+    means = {key: math.fsum(values) / len(values) for key, values in seconds.items()}
+    return Costs(means, {key: peak for key, peak in peaks_gb.items() if peak}, hints)
 
 
 def estimate(units: Sequence[Unit], costs: Costs, slots: int = 1) -> Estimate:
@@ -101,18 +139,21 @@ def estimate(units: Sequence[Unit], costs: Costs, slots: int = 1) -> Estimate:
     left = [unit for unit in units if unit.state != "done"]
     seconds: dict[Stage, float] = defaultdict(float)
     unknown: dict[Stage, int] = defaultdict(int)
+    hinted: dict[Stage, int] = defaultdict(int)
     took: dict[str, float] = {}
     chain: dict[str, float] = {}
     for unit in left:
         cost = costs.of(unit)
         if cost is None:
             unknown[unit.stage] += 1
+        elif not costs.is_measured(unit):
+            hinted[unit.stage] += 1
         took[unit.name] = cost or 0.0
         seconds[unit.stage] += took[unit.name]
         before = max((chain.get(name, 0.0) for name in (*unit.needs, *unit.after)), default=0.0)
         chain[unit.name] = took[unit.name] + before
     critical = max(chain.values(), default=0.0)
-    return Estimate(seconds, unknown, critical, _finish(left, took, slots))
+    return Estimate(seconds, unknown, hinted, critical, _finish(left, took, slots))
 
 
 def _finish(units: Sequence[Unit], took: Mapping[str, float], slots: int) -> float:
@@ -141,6 +182,12 @@ def _finish(units: Sequence[Unit], took: Mapping[str, float], slots: int) -> flo
 
 def _key(stage: str, like: Mapping[str, str]) -> Key:
     return stage, like["amount"], like["model"], like["dataset"], like["method"]
+
+
+def _nearest(values: Mapping[Key, float], unit: Unit) -> float | None:
+    """Return the value of the narrowest kind that a unit is of."""
+    key = _key(unit.stage, like(unit.run, unit.stage))
+    return next((values[kind] for kind in _wider(key) if kind in values), None)
 
 
 def _wider(key: Key) -> Iterator[Key]:

@@ -13,6 +13,7 @@ from forget.evaluation.sweep import Sweep
 from forget.inference.weights import model_digest
 from forget.plan import Run
 from forget.run import BASE, TrainedModel, trained_models
+from forget.scheduler.expected import Expectations
 from forget.session import Session
 from forget.store.layout import checkpoint_name
 from forget.store.manifest import read_manifest
@@ -40,6 +41,7 @@ class Unit:
         state: What is to be done of it.
         detail: What is done of it, in words.
         expected: Models that it evaluates; None where their number is not known yet.
+        exact: It is so many; else at most.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Unit:
     state: State
     detail: str = ""
     expected: int | None = None
+    exact: bool = True
 
     @property
     def title(self) -> str:
@@ -69,12 +72,13 @@ def units_of(runs: Sequence[Run], session: Session) -> list[Unit]:
     sweeps: dict[tuple[str, str], Sweep] = {}
     last_base: dict[str, str] = {}
     last_asked: dict[tuple[str, ...], str] = {}
+    expectations = Expectations(session)
     for run in runs:
         key = run.model.name, run.dataset.record.name
         if key not in sweeps:
             sweeps[key] = session.sweep(run.exams, run.model.folder)
             units.append(_base(run, sweeps[key], last_base))
-        units += _of_run(run, sweeps[key], last_asked)
+        units += _of_run(run, sweeps[key], last_asked, expectations)
     done = {unit.name for unit in units if unit.state == "done"}
     return [_settled(unit, done) for unit in units]
 
@@ -87,10 +91,17 @@ def _settled(unit: Unit, done: set[str]) -> Unit:
 
 
 class Found(NamedTuple):
-    """What is on disk of a unit."""
+    """What is on disk of a unit.
+
+    Attributes:
+        state: What is to be done of it.
+        detail: What is done of it, in words.
+        rows: Examples in the data of a run, once they are there.
+    """
 
     state: State
     detail: str = ""
+    rows: int | None = None
 
 
 def _base(run: Run, sweep: Sweep, last: dict[str, str]) -> Unit:
@@ -111,7 +122,12 @@ def _base(run: Run, sweep: Sweep, last: dict[str, str]) -> Unit:
     )
 
 
-def _of_run(run: Run, sweep: Sweep, last_asked: dict[tuple[str, ...], str]) -> Iterator[Unit]:
+def _of_run(
+    run: Run,
+    sweep: Sweep,
+    last_asked: dict[tuple[str, ...], str],
+    expectations: Expectations,
+) -> Iterator[Unit]:
     prefix = "/".join(_parts(run))
     digests = _digests(run)
     data, training = prepared(run), trained(run, digests)
@@ -139,13 +155,15 @@ def _of_run(run: Run, sweep: Sweep, last_asked: dict[tuple[str, ...], str]) -> I
                 expected=1,
             )
     if training.state != "done":
+        expected = expectations.to_come(run, data.rows)
         yield Unit(
             name=f"{prefix}/evaluate",
             stage="evaluate",
             run=run,
             needs=(train.name,),
             state="ready",
-            expected=_to_come(run),
+            expected=expected.models,
+            exact=expected.exact,
         )
 
 
@@ -189,7 +207,7 @@ def prepared(run: Run) -> Found:
     if manifest is None or (run.replay is not None and read_manifest(run.folder.replay) is None):
         return Found("ready")
     rows = manifest.details.get("rows")
-    return Found("done", "" if rows is None else f"{rows:,} examples")
+    return Found("done", "" if rows is None else f"{rows:,} examples", rows)
 
 
 def trained(run: Run, digests: Mapping[TrainedModel, str | None] | None = None) -> Found:
@@ -211,12 +229,3 @@ def _scored(digest: str, sweep: Sweep) -> Found:
     done = every - len(sweep.missing(digest))
     state: State = "done" if done == every else "begun" if done else "ready"
     return Found(state, f"{done} of {every} benchmarks")
-
-
-def _to_come(run: Run) -> int | None:
-    """Return how many models a training will still make, if its length is known."""
-    steps = run.settings.max_steps
-    if steps is None:
-        return None
-    checkpoints = -(-steps // run.settings.checkpoint_every)
-    return max(0, checkpoints - len(run.folder.steps())) + len(run.settings.wise_ft)

@@ -17,8 +17,9 @@ from forget.method import Method, Needs, TrainingSettings
 from forget.settings import describe
 from forget.store.layout import checkpoint_name
 from forget.store.manifest import verify
-from forget.testing.sums import Graded
+from forget.testing.sums import Graded, NoData
 from forget.testing.workbench import Workbench, content
+from forget.training.length import Foreseeable
 
 __all__ = ["MethodConformance"]
 
@@ -117,6 +118,24 @@ class MethodConformance:
         assert not task.output.exists()
 
     # --- train
+
+    @pytest.mark.parametrize("max_steps", [None, 5], ids=["epochs", "steps"])
+    def test_it_is_as_long_as_it_said(self, workbench: Workbench, max_steps: int | None) -> None:
+        """A method that tells how long its training is makes those checkpoints, or fewer."""
+        method = workbench.method
+        if not isinstance(method, Foreseeable):
+            pytest.skip("it does not tell how long its training is, and need not")
+        changes: dict[str, Any] = {"max_steps": max_steps, "epochs": 1.5, "checkpoint_every": 2}
+        task = workbench.prepared(f"length-{max_steps}", **changes)
+        manifest = verify(task.data)
+        assert manifest is not None
+        rows = manifest.details["rows"]
+        assert rows <= method.most_rows(task.settings, len(task.dataset.load("train", NoData())))
+        length = method.length(task.settings, rows)
+        assert length.exact or max_steps is None
+        made, expected = workbench.train(task).steps, length.checkpoints(2)
+        assert len(made) <= len(expected)
+        assert made == expected or not length.exact
 
     @full_and_lora
     def test_checkpoints_are_published_and_announced(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from forget.training.examples import Conversation, read_examples, write_examples
+    from forget.training.length import Length, SupervisedLength
     from forget.training.supervised import train_supervised
     from forget.training.trajectories.generate import write_trajectories
     from forget.training.trajectories.method import TaughtSft
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Conversation",
+    "Length",
+    "SupervisedLength",
     "TaughtSft",
     "TrajectorySettings",
     "read_examples",
@@ -32,6 +35,8 @@ __all__ = [
 
 _HOMES = {
     "Conversation": "forget.training.examples",
+    "Length": "forget.training.length",
+    "SupervisedLength": "forget.training.length",
     "TaughtSft": "forget.training.trajectories.method",
     "TrajectorySettings": "forget.training.trajectories.settings",
     "read_examples": "forget.training.examples",

@@ -43,6 +43,7 @@ class Math:
         ),
         mirror="math",
         rows={"train": 7500, "test": 5000},
+        most_examples={"train": 7498},
     )
 
     def load(self, split: str, data: DataAccess) -> Sequence[Example]:

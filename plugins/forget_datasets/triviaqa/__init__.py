@@ -44,6 +44,7 @@ class TriviaQa:
         mirror="triviaqa",
         splits={"train": "train", "validation": "validation"},
         rows={"validation": 11313},  # a mirror may hold a part of the training split
+        most_examples={"train": TRAIN_SIZE},
     )
 
     def load(self, split: str, data: DataAccess) -> Sequence[Example]:

@@ -11,6 +11,8 @@ from forget.errors import SettingsError
 from forget.hooks import hookimpl
 from forget.method import Method, Needs, PrepareTask, TrainTask
 from forget.settings import setting
+from forget.training.length import Length, drawn
+from forget.training.plan import Schedule, make_schedule
 from forget.training.rollouts.settings import RolloutSettings
 
 __all__ = ["Grpo", "GrpoSettings", "forget_methods"]
@@ -66,6 +68,10 @@ class GrpoSettings(RolloutSettings):
         for wrong in filter(None, (self._groups(), self._passes(), self._cispo(), self._dropout())):
             raise SettingsError(wrong)
 
+    def schedule(self, rows: int) -> Schedule:
+        """Work out the steps of a training on so many questions; see `make_schedule`."""
+        return make_schedule(self, rows, per_row=self.num_generations, passes=self.num_iterations)
+
     def _groups(self) -> str:
         if self.batch_size % self.num_generations == 0:
             return ""
@@ -111,6 +117,14 @@ class Grpo:
     paper = "Shao et al. 2024, https://arxiv.org/abs/2402.03300, section 4.1; docs/grpo.md"
     settings = GrpoSettings
     needs = Needs(verifier=True, rollouts=True)
+
+    def most_rows(self, settings: GrpoSettings, examples: int) -> int:
+        """Return the questions: one for each example, unless they are to be fewer."""
+        return drawn(settings, examples)
+
+    def length(self, settings: GrpoSettings, rows: int) -> Length:
+        """Return its steps."""
+        return Length((settings.schedule(rows).steps,))
 
     def prepare(self, task: PrepareTask) -> None:
         """Write the questions."""

@@ -14,7 +14,7 @@ from forget.method import TrainTask
 from forget.progress import Advance
 from forget.training.examples import Conversation, read_examples
 from forget.training.phase import Phase, fit, trainer_arguments
-from forget.training.plan import Schedule, data_order, make_schedule
+from forget.training.plan import Schedule, data_order
 from forget.training.rollouts.rewards import find_reward
 from forget.training.single import prepared, train_single
 from forget_methods.grpo import GrpoSettings
@@ -57,12 +57,7 @@ def train(task: TrainTask) -> None:
     """
     settings: GrpoSettings = task.settings
     manifest = prepared(task.data)
-    schedule = make_schedule(
-        settings,
-        manifest.details["rows"],
-        per_row=settings.num_generations,
-        passes=settings.num_iterations,
-    )
+    schedule = settings.schedule(manifest.details["rows"])
 
     def learn(phase: Phase, resumed: int, advance: Advance) -> None:
         _learn(attrs.evolve(phase, metrics=METRICS), resumed, advance)

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 from forget.hooks import hookimpl
 from forget.method import Method, Needs, PrepareTask, SupervisedSettings, TrainTask
+from forget.training import SupervisedLength
 
 __all__ = ["GtSft", "forget_methods"]
 
 
-class GtSft:
+class GtSft(SupervisedLength):
     """Supervised fine-tuning on ground truth: the baseline every other method is held against."""
 
     name = "gt-sft"

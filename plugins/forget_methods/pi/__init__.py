@@ -13,6 +13,7 @@ from forget.hooks import hookimpl
 from forget.method import Method, Needs, PrepareTask, TrainTask
 from forget.settings import setting
 from forget.training.rollouts.demonstration import DEMONSTRATION, check_demonstration
+from forget.training.rollouts.length import RoundsLength
 from forget.training.rollouts.settings import RoundSettings
 
 __all__ = ["Pi", "PiSettings", "forget_methods"]
@@ -97,7 +98,7 @@ class PiSettings(RoundSettings):
             )
 
 
-class Pi:
+class Pi(RoundsLength):
     """Round by round: answer, weight the answers by reward, fit the weighted ones."""
 
     name = "pi"

@@ -11,6 +11,7 @@ from forget.hooks import hookimpl
 from forget.method import Method, Needs, PrepareTask, TrainTask
 from forget.settings import setting, variant_setting
 from forget.training.rollouts.demonstration import DEMONSTRATION, check_demonstration
+from forget.training.rollouts.length import RoundsLength
 from forget.training.rollouts.settings import RoundSettings
 
 __all__ = ["Spin", "SpinSettings", "forget_methods"]
@@ -82,8 +83,13 @@ class SpinSettings(RoundSettings):
         super().__attrs_post_init__()
         check_demonstration(self.demonstration)
 
+    @property
+    def joins_previous(self) -> bool:
+        """Whether an iteration learns from the pairs of the one before too."""
+        return self.variant == "spin" and self.mix_previous
 
-class Spin:
+
+class Spin(RoundsLength):
     """Iteration by iteration: answer, then learn from the answers and the dataset's solutions."""
 
     name = "spin"
@@ -92,6 +98,12 @@ class Spin:
     paper = "Chen et al. 2024, https://arxiv.org/abs/2401.01335, equation 4.7 and algorithm 1"
     settings = SpinSettings
     needs = Needs(rollouts=True, reference_policy=True)
+
+    def learned(self, settings: RoundSettings, questions: int, index: int) -> int:
+        """See `RoundsLength.learned`: the pairs of the iteration before may join in."""
+        assert isinstance(settings, SpinSettings)
+        own = super().learned(settings, questions, index)
+        return 2 * own if index and settings.joins_previous else own
 
     def prepare(self, task: PrepareTask) -> None:
         """Write the questions with what the variant needs of them."""
@@ -114,8 +126,7 @@ class Spin:
 
         settings: SpinSettings = task.settings
         lesson = {"spin": play, "sdft": follow, "self-sft": imitate}[settings.variant]
-        paired = settings.variant == "spin"
-        train_rounds(task, lesson, remember=paired and settings.mix_previous)
+        train_rounds(task, lesson, remember=settings.joins_previous)
 
 
 @hookimpl

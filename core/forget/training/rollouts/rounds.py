@@ -26,7 +26,8 @@ from forget.training import together
 from forget.training.checkpoints import CheckpointStore
 from forget.training.examples import Conversation, read_examples
 from forget.training.phase import Phase, announce_published
-from forget.training.plan import Schedule, make_schedule, training_digest
+from forget.training.plan import training_digest
+from forget.training.rollouts.length import round_schedule
 from forget.training.rollouts.policy import Rollout, write_rollouts
 from forget.training.rollouts.questions import Prompt, as_it_is
 from forget.training.rollouts.settings import RoundSettings
@@ -168,7 +169,7 @@ class _Rounds:
     def _learn(self, current: Round, lesson: Lesson, first: int, resumed: int) -> int:
         """Learn from a round; return the step that it ends with."""
         task, index = self._task, current.index
-        schedule = self._schedule(lesson.rows, index)
+        schedule = round_schedule(self._settings, lesson.rows, index)
         record = _Record(first, schedule.steps, {**_counts(current), **lesson.found})
         earlier = together.from_main(lambda: self._keep(index, record))
         store = self._store([*earlier, record])
@@ -215,15 +216,6 @@ class _Rounds:
             return everything
         rng = Random(f"{self._task.seed}/questions-{index}")  # noqa: S311 - not a secret
         return [everything[place] for place in sorted(rng.sample(range(len(everything)), count))]
-
-    def _schedule(self, rows: int, index: int) -> Schedule:
-        """Work out the steps of a round; ``max_steps`` is divided among all of them."""
-        total = self._settings.max_steps
-        if total is None:
-            return make_schedule(self._settings, rows)
-        rounds = self._settings.rounds
-        share = total * (index + 1) // rounds - total * index // rounds
-        return make_schedule(attrs.evolve(self._settings, max_steps=max(1, share)), rows)
 
     def _store(self, records: Sequence[_Record]) -> CheckpointStore:
         known = len(records) == self._settings.rounds
