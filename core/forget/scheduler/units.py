@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import attrs
 
-from forget.errors import DataError, ModelError
+from forget.errors import DataError, ModelError, SettingsError
 from forget.evaluation.record import read_record
 from forget.evaluation.sweep import Sweep
 from forget.inference.weights import model_digest
+from forget.method import SupervisedSettings
 from forget.plan import Run
 from forget.run import BASE, TrainedModel, trained_models
 from forget.session import Session
 from forget.store.layout import checkpoint_name
 from forget.store.manifest import read_manifest
+from forget.training.plan import make_schedule
 
-__all__ = ["Found", "Stage", "State", "Unit", "prepared", "trained", "units_of"]
+__all__ = [
+    "Found",
+    "Looked",
+    "Stage",
+    "State",
+    "Unit",
+    "expected_models",
+    "expected_steps",
+    "prepared",
+    "trained",
+    "unit_prefix",
+    "units_of",
+]
 
 Stage = Literal["prepare", "generate", "train", "evaluate"]
 """What is done; to generate is to prepare with a teacher, which is another kind of job."""
@@ -58,23 +72,50 @@ class Unit:
         return f"{self.run.title}: {self.stage} {self.model}".rstrip()
 
 
-def units_of(runs: Sequence[Run], session: Session) -> list[Unit]:
+class Looked(NamedTuple):
+    """Where the evaluations of a run are looked for.
+
+    Attributes:
+        sweep: What its models are scored on, and by what.
+        base: Digest of its base model; None where that is not known.
+    """
+
+    sweep: Sweep
+    base: str | None
+
+
+def units_of(
+    runs: Sequence[Run], session: Session, look: Callable[[Run], Looked] | None = None
+) -> list[Unit]:
     """Return the units of some runs, each after those that it needs.
 
     A base model is evaluated once for all runs on the same dataset; for one dataset after the
     other, because these have their benchmarks in common. So have runs by the same teacher its
     completions: one of them asks, and the next one asks for what is left.
+
+    Args:
+        runs: The runs.
+        session: What they work with.
+        look: Says of the first run of a model and dataset where to look for evaluations; None
+            looks for those of this machine.
     """
+
+    def look_here(run: Run) -> Looked:
+        there = run.model.folder is not None
+        digest = run.model.digest(recompute=False) if there else None
+        return Looked(session.sweep(run.exams, run.model.folder), digest)
+
+    look = look or look_here
     units: list[Unit] = []
-    sweeps: dict[tuple[str, str], Sweep] = {}
+    looked: dict[tuple[str, str], Looked] = {}
     last_base: dict[str, str] = {}
     last_asked: dict[tuple[str, ...], str] = {}
     for run in runs:
         key = run.model.name, run.dataset.record.name
-        if key not in sweeps:
-            sweeps[key] = session.sweep(run.exams, run.model.folder)
-            units.append(_base(run, sweeps[key], last_base))
-        units += _of_run(run, sweeps[key], last_asked)
+        if key not in looked:
+            looked[key] = look(run)
+            units.append(_base(run, looked[key], last_base))
+        units += _of_run(run, looked[key].sweep, last_asked)
     done = {unit.name for unit in units if unit.state == "done"}
     return [_settled(unit, done) for unit in units]
 
@@ -93,8 +134,8 @@ class Found(NamedTuple):
     detail: str = ""
 
 
-def _base(run: Run, sweep: Sweep, last: dict[str, str]) -> Unit:
-    digest = None if run.model.folder is None else run.model.digest(recompute=False)
+def _base(run: Run, looked: Looked, last: dict[str, str]) -> Unit:
+    sweep, digest = looked
     found = Found("ready") if digest is None else _scored(digest, sweep)
     name = "/".join((*_parts(run)[:3], BASE))
     before = last.get(run.model.name)
@@ -112,7 +153,7 @@ def _base(run: Run, sweep: Sweep, last: dict[str, str]) -> Unit:
 
 
 def _of_run(run: Run, sweep: Sweep, last_asked: dict[tuple[str, ...], str]) -> Iterator[Unit]:
-    prefix = "/".join(_parts(run))
+    prefix = unit_prefix(run)
     digests = _digests(run)
     data, training = prepared(run), trained(run, digests)
     prepare = _prepare(run, f"{prefix}/prepare", data, last_asked)
@@ -145,7 +186,7 @@ def _of_run(run: Run, sweep: Sweep, last_asked: dict[tuple[str, ...], str]) -> I
             run=run,
             needs=(train.name,),
             state="ready",
-            expected=_to_come(run),
+            expected=_to_come(run, data),
         )
 
 
@@ -169,6 +210,11 @@ def _prepare(run: Run, name: str, data: Found, last_asked: dict[tuple[str, ...],
 def _parts(run: Run) -> tuple[str, ...]:
     """Return study, model, dataset, method and seed as the run directory has them."""
     return run.folder.path.parts[-5:]
+
+
+def unit_prefix(run: Run) -> str:
+    """Return what the names of a run's units begin with, those of its base left out."""
+    return "/".join(_parts(run))
 
 
 def _digests(run: Run) -> dict[TrainedModel, str | None]:
@@ -213,10 +259,33 @@ def _scored(digest: str, sweep: Sweep) -> Found:
     return Found(state, f"{done} of {every} benchmarks")
 
 
-def _to_come(run: Run) -> int | None:
+def _to_come(run: Run, data: Found) -> int | None:
     """Return how many models a training will still make, if its length is known."""
-    steps = run.settings.max_steps
+    models = expected_models(run, expected_steps(run) if data.state == "done" else None)
+    return None if models is None else max(0, models - len(run.folder.steps()))
+
+
+def expected_models(run: Run, steps: int | None) -> int | None:
+    """Return how many models a training of so many steps makes; None if that is not known."""
+    steps = run.settings.max_steps if steps is None else steps
     if steps is None:
         return None
-    checkpoints = -(-steps // run.settings.checkpoint_every)
-    return max(0, checkpoints - len(run.folder.steps())) + len(run.settings.wise_ft)
+    return -(-steps // run.settings.checkpoint_every) + len(run.settings.wise_ft)
+
+
+def expected_steps(run: Run) -> int | None:
+    """Return how many steps a training takes; None where that is known only afterwards.
+
+    Steps follow from the settings and, of supervised training, from the number of its examples;
+    methods in rounds learn it as they go.
+    """
+    if run.settings.max_steps is not None or not isinstance(run.settings, SupervisedSettings):
+        return run.settings.max_steps
+    found = [read_manifest(folder) for folder in (run.folder.data, run.folder.replay)]
+    rows, replay_rows = (manifest.details.get("rows", 0) if manifest else 0 for manifest in found)
+    if not rows:
+        return None
+    try:
+        return make_schedule(run.settings, rows, replay_rows).steps
+    except SettingsError:  # which the training will say
+        return None

@@ -153,9 +153,13 @@ class Workspace:
         """The folder of everything that has to do with a cluster's jobs."""
         return self.root / "slurm"
 
+    def evaluations_of(self, model_digest: str) -> Path:
+        """Return the folder of one model's evaluations."""
+        return self.root / "evaluations" / model_digest[:16]
+
     def evaluation(self, model_digest: str, benchmark: str, fingerprint: str) -> Path:
         """Return the folder of one model's evaluation on one benchmark."""
-        return self.root / "evaluations" / model_digest[:16] / benchmark / fingerprint
+        return self.evaluations_of(model_digest) / benchmark / fingerprint
 
     def comparison(self, identity: str) -> Path:
         """Return the record of one `forget eval`."""
