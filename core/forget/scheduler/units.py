@@ -27,6 +27,7 @@ __all__ = [
     "Unit",
     "expected_models",
     "expected_steps",
+    "model_part",
     "prepared",
     "trained",
     "unit_prefix",
@@ -171,7 +172,7 @@ def _of_run(run: Run, sweep: Sweep, last_asked: dict[tuple[str, ...], str]) -> I
         if training.state == "done" or model.name == checkpoint_name(model.step):
             found = _scored(digest, sweep) if digest else Found("ready", "damaged")
             yield Unit(
-                name=f"{prefix}/evaluate/{model.name.replace(' ', '-')}",
+                name=f"{prefix}/evaluate/{model_part(model.name)}",
                 stage="evaluate",
                 run=run,
                 model=model.name,
@@ -215,6 +216,11 @@ def _parts(run: Run) -> tuple[str, ...]:
 def unit_prefix(run: Run) -> str:
     """Return what the names of a run's units begin with, those of its base left out."""
     return "/".join(_parts(run))
+
+
+def model_part(model: str) -> str:
+    """Return how the name of a unit that evaluates a model ends."""
+    return model.replace(" ", "-")
 
 
 def _digests(run: Run) -> dict[TrainedModel, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import resource
 import sys
@@ -9,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from forget.errors import RequestError
+from forget.errors import ForgetError, RequestError
 from forget.plan import Run
 from forget.progress import Progress
 from forget.run import (
@@ -25,10 +26,13 @@ from forget.scheduler.units import Stage, prepared, trained
 from forget.session import Session
 from forget.store import journal
 from forget.store.layout import checkpoint_name
-from forget.store.lock import exclusive
+from forget.store.lock import exclusive, holder_of
 from forget.store.manifest import read_manifest
 
 __all__ = ["check_work", "work"]
+
+_LEFT_S = 60.0
+"""Age at which the mark of a process that holds it no more was left by a killed one."""
 
 
 def check_work(run: Run, stage: Stage, models: Sequence[str]) -> None:
@@ -81,7 +85,7 @@ def work(
     if stage == "evaluate":
         _evaluate(run, models or _there(run), session, progress)
         return
-    with exclusive(run.folder.lock):
+    with exclusive(run.folder.lock, stage):
         before = trained(run) if stage == "train" else prepared(run)
         stages = Stages(run, session, progress)
         with _recorded(run, stage, 0, whole=before.state == "ready"):
@@ -93,19 +97,40 @@ def _evaluate(run: Run, models: Sequence[str], session: Session, progress: Progr
     left = [name for name in models if stages.unfinished(name)]
     if not left:
         progress.note("There is nothing left to do.")
-    with _recorded(run, "evaluate", len(left), whole=True):
+    with _announced(run, left), _recorded(run, "evaluate", len(left), whole=True):
         stages.evaluate(left)
     if trained(run).state == "done":
         refresh_record(run, session)
 
 
 @contextmanager
+def _announced(run: Run, models: Sequence[str]) -> Iterator[None]:
+    """Let others see that models are evaluated here; several processes may be at the same."""
+    folder = run.folder.evaluating
+    for left in folder.iterdir() if folder.is_dir() else ():
+        if holder_of(left) is None and time.time() - left.stat().st_mtime > _LEFT_S:
+            left.unlink(missing_ok=True)
+    mark = folder / f"{platform.node()}-{os.getpid()}"
+    with exclusive(mark, "evaluate", *models):
+        try:
+            yield
+        finally:
+            mark.unlink(missing_ok=True)
+
+
+@contextmanager
 def _recorded(run: Run, stage: Stage, models: int, *, whole: bool) -> Iterator[None]:
     """Write down what a stage took, if all of it was done at once; killed, it writes nothing."""
-    started, status = time.monotonic(), "failed"
+    started, status, why = time.monotonic(), "failed", ""
     try:
         yield
         status = "done"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    except Exception as error:
+        why = str(error) if isinstance(error, ForgetError) else f"{type(error).__name__}: {error}"
+        raise
     finally:
         if whole and (models or stage != "evaluate"):
             record = {
@@ -116,6 +141,7 @@ def _recorded(run: Run, stage: Stage, models: int, *, whole: bool) -> Iterator[N
                 "peak_gb": round(_peak_gb(), 3),
                 "host": platform.node(),
                 "status": status,
+                **({"why": why} if why else {}),
             }
             journal.append(run.folder.work_journal, [record])
 

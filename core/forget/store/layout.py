@@ -86,6 +86,11 @@ class RunFolder:
         return self.path / "transforms"
 
     @property
+    def curve(self) -> Path:
+        """The training curve, a line each."""
+        return self.path / "metrics.jsonl"
+
+    @property
     def sweep(self) -> Path:
         """Which evaluations belong to the run."""
         return self.path / "sweep.json"
@@ -104,6 +109,11 @@ class RunFolder:
     def lock(self) -> Path:
         """Held by the process that works on the run."""
         return self.path / ".lock"
+
+    @property
+    def evaluating(self) -> Path:
+        """A file for each process that evaluates models of the run without holding `lock`."""
+        return self.path / ".evaluating"
 
     @property
     def log(self) -> Path:
@@ -137,6 +147,11 @@ class Workspace:
         """List every run directory that has a `run.toml`, by path."""
         found = (self.root / "runs").glob("*/*/*/*/seed-*/run.toml")
         return [RunFolder(path.parent) for path in sorted(found)]
+
+    def runs_begun(self) -> list[RunFolder]:
+        """List every run directory, also those where nothing is frozen yet, by path."""
+        found = (self.root / "runs").glob("*/*/*/*/seed-*")
+        return [RunFolder(path) for path in sorted(found)]
 
     @property
     def trajectories(self) -> Path:
