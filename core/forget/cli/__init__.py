@@ -16,6 +16,7 @@ _COMMANDS = {
     "work": "do one stage of a run: prepare, train, or evaluate",
     "eval": "evaluate checkpoints you already have against their base model",
     "interpolate": "make models between a base model and a checkpoint (WiSE-FT)",
+    "status": "show what is done, at work and to do: the tracker of a study",
     "report": "show what runs and comparisons have found",
     "data": "show, verify and fetch data: sources, prepared data, trajectories",
     "list": "list methods, datasets, teachers, benchmarks, models or studies",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -12,7 +14,7 @@ from forget.scheduler.units import Unit
 from forget.session import EngineOptions, Session
 from forget.variants import shown
 
-__all__ = ["command_of"]
+__all__ = ["command_of", "run_command"]
 
 
 def command_of(
@@ -50,12 +52,19 @@ def _of_run(run: Run, request: RunRequest) -> dict[str, Any]:
         "dataset": run.dataset.record.name,
         "method": run.method.record.name,
         "seed": run.seed,
+        **_of_request(request),
+        "set": _assignments(changes),
+        "sweep": _assignments(run.swept),
+    }
+
+
+def _of_request(request: RunRequest) -> dict[str, Any]:
+    """Return the options that are the same for all runs of a request."""
+    return {
         "teacher": request.teacher,
         "restrict-to": request.restrict_to and request.restrict_to.absolute(),
         "benchmarks": None if request.benchmarks is None else ",".join(request.benchmarks),
         "limit": request.limit,
-        "set": _assignments(changes),
-        "sweep": _assignments(run.swept),
     }
 
 
@@ -79,3 +88,31 @@ def _of_session(session: Session) -> dict[str, Any]:
             if value != getattr(usual, name)
         },
     }
+
+
+def run_command(request: RunRequest, session: Session, cluster: str = "") -> str:
+    """Return the command line that asks for the same again, as a person types it.
+
+    Args:
+        request: What was asked for.
+        session: What it works with.
+        cluster: The cluster that does it; empty for this machine.
+    """
+    options = {
+        "study": request.study,
+        "model": request.model,
+        "dataset": request.dataset,
+        "method": request.method,
+        "seed": request.seed,
+        **_of_request(request),
+        "set": _assignments(request.overrides),
+        "sweep": [f"{name}={','.join(values)}" for name, values in request.sweep.items()],
+        "on": "slurm" if cluster else None,
+        **_of_session(session),
+    }
+    if session.workspace.root == Path.cwd():
+        del options["out"]
+    words = ["forget", "run"]
+    for name, value in options.items():
+        words += [word for text in _texts(value) for word in (f"--{name}", text)]
+    return shlex.join(words)

@@ -28,6 +28,7 @@ __all__ = [
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
+_BLOCK = 2**16
 
 
 @attrs.frozen(kw_only=True)
@@ -96,20 +97,30 @@ def read_manifest(folder: Path | str) -> Manifest | None:
         return None
     # A study has tens of thousands of these, and to make a Path takes longer than to ask the disk.
     try:
-        holds = all(
-            os.stat(f"{folder}/{name}").st_size == size  # noqa: PTH116
-            for name, (size, _) in manifest.files.items()
-        )
+        for name, (size, _) in manifest.files.items():
+            if os.stat(f"{folder}/{name}").st_size != size:  # noqa: PTH116
+                return None
     except OSError:
         return None
-    return manifest if holds else None
+    return manifest
+
+
+def _content(path: str) -> bytes:
+    """Read a small file, in half the time that a file object takes."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        content = os.read(descriptor, _BLOCK)
+        while more := os.read(descriptor, _BLOCK):
+            content += more
+        return content
+    finally:
+        os.close(descriptor)
 
 
 def _parsed(folder: Path | str) -> Manifest | None:
     """Return what a manifest says, whatever has become of the files; None if it is none."""
     try:
-        with open(f"{folder}/{MANIFEST}", "rb") as file:  # noqa: PTH123 - see `read_manifest`
-            plain = json.loads(file.read())
+        plain = json.loads(_content(f"{folder}/{MANIFEST}").decode())
         files = {str(name): (int(f["bytes"]), f["sha256"]) for name, f in plain["files"].items()}
         return Manifest(kind=plain["kind"], details=dict(plain["details"]), files=files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

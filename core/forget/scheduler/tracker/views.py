@@ -1,0 +1,181 @@
+"""The units of planned runs, run by run, with who is at work on them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from os import scandir
+
+import attrs
+
+from forget.errors import FrozenRunError, ModelError
+from forget.evaluation.exam import Exam
+from forget.evaluation.sweep import fingerprint_name
+from forget.plan import Run
+from forget.run import BASE, check_frozen
+from forget.scheduler.jobs import JobLine
+from forget.scheduler.tracker.planned import Planned
+from forget.scheduler.units import Looked, Unit, unit_prefix, units_of
+from forget.session import Session
+from forget.store import runfile
+from forget.store.layout import Workspace
+from forget.store.manifest import MANIFEST
+
+__all__ = ["Refused", "View", "jobs_by_unit", "views_of"]
+
+
+@attrs.frozen(kw_only=True)
+class View:
+    """One run with its units.
+
+    Attributes:
+        run: The run.
+        looked: Where its evaluations are.
+        base: The evaluation of its base, which other runs may share.
+        prepare: The unit that prepares its data.
+        train: The unit that trains.
+        evaluations: Its checkpoints' evaluations, those to come as one unit.
+        jobs: What is at work on its units, or waits to be, by the unit's name.
+    """
+
+    run: Run
+    looked: Looked
+    base: Unit
+    prepare: Unit
+    train: Unit
+    evaluations: tuple[Unit, ...]
+    jobs: Mapping[str, JobLine]
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """All of them, each after those that it needs."""
+        return (self.base, self.prepare, self.train, *self.evaluations)
+
+    def at_work(self, *units: Unit) -> list[JobLine]:
+        """Return what is at work on some units, what is nearest to done first."""
+        found = {id(job): job for unit in units for job in self._jobs_of(unit)}
+        return sorted(found.values(), key=lambda job: _ORDER.index(job.state))
+
+    def _jobs_of(self, unit: Unit) -> Iterator[JobLine]:
+        if unit.name in self.jobs:
+            yield self.jobs[unit.name]
+        if not unit.model:  # checkpoints to come: a job may know them by their names already
+            yield from (j for name, j in self.jobs.items() if name.startswith(f"{unit.name}/"))
+
+
+_ORDER = ("running", "quarantined", "queued", "held")
+
+
+@attrs.frozen
+class Refused:
+    """A run whose directory holds another: what it says of itself is not of this one."""
+
+    run: Run
+    reason: str
+
+
+def jobs_by_unit(jobs: Iterable[JobLine]) -> dict[str, JobLine]:
+    """Return the job of each unit; of several, the one nearest to done."""
+    found: dict[str, JobLine] = {}
+    for job in sorted(jobs, key=lambda job: _ORDER.index(job.state)):
+        for unit in job.units:
+            found.setdefault(unit, job)
+    return found
+
+
+def views_of(planned: Planned, jobs: Mapping[str, JobLine]) -> list[View | Refused]:
+    """Return the runs of a request in their order, with their units as they are on disk."""
+    refused: dict[str, Refused] = {}
+    for run in planned.runs:
+        try:
+            check_frozen(run, model=False)
+        except FrozenRunError as error:
+            refused[unit_prefix(run)] = Refused(run, str(error))
+    good = [run for run in planned.runs if unit_prefix(run) not in refused]
+    looker = _Looker(good, planned.session)
+    units = units_of(good, planned.session, looker.look)
+    views = {view.prepare.run.folder.path: view for view in _views(units, looker, jobs)}
+    return [refused.get(unit_prefix(run)) or views[run.folder.path] for run in planned.runs]
+
+
+def _views(units: Sequence[Unit], looker: _Looker, jobs: Mapping[str, JobLine]) -> Iterator[View]:
+    bases = {_cell(unit.run): unit for unit in units if unit.model == BASE}
+    own: dict[str, list[Unit]] = {}
+    for unit in units:
+        if unit.model != BASE:
+            own.setdefault(unit_prefix(unit.run), []).append(unit)
+    by_run: dict[str, dict[str, JobLine]] = {}
+    for name, job in jobs.items():
+        prefix = "/".join(name.split("/")[:5])
+        by_run.setdefault(prefix, {})[name] = job
+    for prefix, (prepare, train, *evaluations) in own.items():
+        base = bases[_cell(prepare.run)]
+        mine = {**by_run.get(prefix, {})}
+        if base.name in jobs:
+            mine[base.name] = jobs[base.name]
+        yield View(
+            run=prepare.run,
+            looked=looker.look(prepare.run),
+            base=base,
+            prepare=prepare,
+            train=train,
+            evaluations=tuple(evaluations),
+            jobs=mine,
+        )
+
+
+def _cell(run: Run) -> tuple[str, str]:
+    return run.model.name, run.dataset.record.name
+
+
+class _Looker:
+    """Finds where evaluations are: those that can be compared with the base's.
+
+    They may have been made on another machine than this one, which then looks for theirs; a login
+    node has no GPU.
+    """
+
+    def __init__(self, runs: Sequence[Run], session: Session) -> None:
+        self._runs, self._session = runs, session
+        self._found: dict[tuple[str, str], Looked] = {}
+
+    def look(self, run: Run) -> Looked:
+        """Return where the evaluations of a run are, and its base's digest."""
+        cell = _cell(run)
+        if cell not in self._found:
+            base = self._base(run)
+            sweep = self._session.sweep(run.exams, run.model.folder)
+            if base is not None:
+                own = fingerprint_name(sweep.engine)
+                made = _most_common(self._session.workspace, base, run.exams, own)
+                sweep = attrs.evolve(sweep, fingerprint=made)
+            self._found[cell] = Looked(sweep, base)
+        return self._found[cell]
+
+    def _base(self, run: Run) -> str | None:
+        """Return the base's digest as runs of it have frozen it: no weights are read for this."""
+        for other in self._runs:
+            if other.model.name == run.model.name and other.folder.runfile.is_file():
+                found = runfile.read_settings(other.folder.runfile).get("model_digest")
+                if found is not None:
+                    return str(found)
+        folder = run.model.folder
+        if folder is None or not (folder / MANIFEST).is_file():
+            return None
+        try:
+            return run.model.digest(recompute=False)
+        except ModelError:
+            return None
+
+
+def _most_common(workspace: Workspace, digest: str, exams: Sequence[Exam], own: str) -> str:
+    """Return the fingerprint that a model has most evaluations by; of several, this machine's."""
+    model = workspace.evaluations_of(digest)
+    counts: Counter[str] = Counter()
+    for exam in exams:
+        try:
+            with scandir(model / exam.key()) as found:
+                counts.update(entry.name for entry in found if not entry.name.startswith("."))
+        except FileNotFoundError:
+            continue
+    return max(counts, key=lambda name: (counts[name], name == own, name), default=own)
