@@ -14,7 +14,7 @@ from forget.scheduler.units import Unit
 from forget.session import EngineOptions, Session
 from forget.variants import shown
 
-__all__ = ["command_of", "run_command"]
+__all__ = ["command_of", "report_command", "run_command"]
 
 
 def command_of(
@@ -30,10 +30,16 @@ def command_of(
     """
     stage = "prepare" if unit.stage == "generate" else unit.stage
     options = {**_of_run(unit.run, request), **_of_session(session)}
-    words = ["work", stage, *models]
-    for name, value in options.items():
-        words += [word for text in _texts(value) for word in (f"--{name}", text)]
-    return words
+    return ["work", stage, *models, *_words(options)]
+
+
+def _words(options: Mapping[str, Any]) -> list[str]:
+    return [
+        word
+        for name, value in options.items()
+        for text in _texts(value)
+        for word in (f"--{name}", text)
+    ]
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -109,10 +115,21 @@ def run_command(request: RunRequest, session: Session, cluster: str = "") -> str
         "sweep": [f"{name}={','.join(values)}" for name, values in request.sweep.items()],
         "on": "slurm" if cluster else None,
         **_of_session(session),
+        "out": _out(session),
     }
-    if session.workspace.root == Path.cwd():
-        del options["out"]
-    words = ["forget", "run"]
-    for name, value in options.items():
-        words += [word for text in _texts(value) for word in (f"--{name}", text)]
-    return shlex.join(words)
+    return _typed("run", options)
+
+
+def report_command(session: Session) -> str:
+    """Return the command line that shows what all runs of an output folder have found."""
+    return _typed("report", {"out": _out(session)})
+
+
+def _out(session: Session) -> Path | None:
+    """Return the output folder, if it is not the working folder."""
+    root = session.workspace.root
+    return None if root == Path.cwd() else root
+
+
+def _typed(command: str, options: Mapping[str, Any]) -> str:
+    return shlex.join(["forget", command, *_words(options)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from forget.scheduler.commands import run_command
+from forget.scheduler.commands import report_command, run_command
 from forget.scheduler.costs import Costs, estimate
 from forget.scheduler.jobs import JobLine
 from forget.scheduler.tracker.facts import Advice, TimeLeft
@@ -33,7 +33,8 @@ def advice_on(
         yield from _to_continue(planned, views)
     if any(views for _, views in requests) and not any(_left(views) for _, views in requests):
         yield Advice(
-            why="all that can be done is done: see what came of it", command="forget report"
+            why="all that can be done is done: see what came of it",
+            command=report_command(requests[0][0].session),
         )
     waiting = (run for planned, _ in requests for run in planned.pending)
     for what, remedy in dict.fromkeys((run.waits_for, run.remedy) for run in waiting):

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import attrs
 
+from forget.dataset import Dataset
 from forget.evaluation.exam import BenchmarkExam
 from forget.inventory.prepared import prepared_entries
 from forget.inventory.records import Entry
 from forget.inventory.stores import store_entries
+from forget.method import Method
 from forget.plan import Run
 from forget.scheduler.costs import measured
 from forget.scheduler.jobs import JobLine
@@ -51,7 +53,11 @@ def collect(
     known = {run.folder.path for request in planned for run in request.runs}
     strays = list(strays_of(workspace, known, by_unit)) if everything else []
     told = [stray for stray in strays if isinstance(stray, Stray)]
-    pending = [pending_line(run) for request in planned for run in request.pending]
+    pending = [
+        pending_line(run, request.session.catalogue)
+        for request in planned
+        for run in request.pending
+    ]
     training = [_training(line, workspace) for _, lines in found for line in lines]
     own = {unit.name for view in views for unit in view.units} | _prefixes(planned)
     shown = [job for job in jobs if everything or any(_of(own, unit) for unit in job.units)]
@@ -165,8 +171,8 @@ def _benchmarks(run: Run) -> Iterator[Named]:
             yield Named(name=exam.name, title=about.title, detail=detail)
 
 
-def _record(record: Named) -> Named:
-    return Named(name=record.name, title=record.title, detail=getattr(record, "summary", ""))
+def _record(record: Method | Dataset) -> Named:
+    return Named(name=record.name, title=record.title, detail=record.summary)
 
 
 def _named(name: str) -> Named:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from forget.catalogue import Catalogue, Entry
 from forget.plan import PendingRun, Run
 from forget.scheduler.jobs import JobLine, last_line
 from forget.scheduler.tracker.facts import RunState, SweepLine, SweepState, TrainingLine
@@ -52,7 +53,7 @@ def refused_line(refused: Refused, workspace: Workspace) -> TrainingLine:
     return TrainingLine(**_about(refused.run, workspace), state="refused", detail=refused.reason)
 
 
-def pending_line(run: PendingRun) -> TrainingLine:
+def pending_line(run: PendingRun, catalogue: Catalogue) -> TrainingLine:
     """Return the line of a run that waits for a plugin."""
     study, model, dataset, method, seed = run.title.split(" / ")
     return TrainingLine(
@@ -60,12 +61,16 @@ def pending_line(run: PendingRun) -> TrainingLine:
         path="",
         study=study,
         model=model,
-        dataset=dataset,
-        method=method,
+        dataset=_title(dataset, catalogue.datasets),
+        method=_title(method, catalogue.methods),
         seed=int(seed.removeprefix("seed ")),
         state="pending",
         detail=f"waits for {run.waits_for}: {run.remedy}",
     )
+
+
+def _title(name: str, entries: Mapping[str, Entry]) -> str:
+    return entries[name].title if name in entries else name
 
 
 def sweep_line(view: View) -> SweepLine:

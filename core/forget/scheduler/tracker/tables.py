@@ -42,7 +42,7 @@ class Section(NamedTuple):
 
     title: str
     columns: tuple[str, ...]
-    rows: list[tuple[Cell, ...]]
+    rows: Sequence[tuple[Cell, ...]]
     note: str = ""
 
 
@@ -96,9 +96,7 @@ def time_in_words(left: TimeLeft) -> str:
     """Say how long it takes until all is done, as far as that is known."""
     units = "1 unit is" if left.units == 1 else f"{left.units:,} units are"
     if left.unknown_units == left.units:
-        return (
-            f"{units} left. How long they take is not known: nothing like them was done here yet."
-        )
+        return f"{units} left, of unknown length: nothing like them was done below this folder yet."
     unknown = f", and {left.unknown_units:,} of unknown length" if left.unknown_units else ""
     return (
         f"{units} left: {duration(left.seconds)} by one process after the other{unknown}; the "
