@@ -2,10 +2,10 @@
 
     python benchmarks/status.py [--runs 100] [--checkpoints 15] [--out FOLDER]
 
-The folder is made by the code that makes real ones, up to its weights, of which there is one number:
-runs with run.toml, data and checkpoints, and each checkpoint's evaluations on ten benchmarks and the
-trained task. Timed is the whole command, the start of the interpreter included: the first call,
-which compares base and last checkpoint of each run, and later ones.
+The folder is made by the code that makes real ones, with one number for weights: runs with
+run.toml, data and checkpoints, and each checkpoint's evaluations on ten benchmarks and the trained
+task. Timed is the whole command, the start of the interpreter included: the first call, which
+compares base and last checkpoint of each run, and later ones.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from forget.inference.weights import model_digest
 from forget.plan import Run, RunRequest, plan
 from forget.run import refresh_record
 from forget.scheduler.requests import remember
-from forget.session import Session, open_session
+from forget.session import open_session
 from forget.store import runfile
 from forget.store.atomic import write_json
 from forget.store.manifest import seal

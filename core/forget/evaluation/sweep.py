@@ -121,8 +121,8 @@ class Sweep:
 
     def relative_folders(self, digest: str) -> dict[str, str]:
         """Return exam name to evaluation folder, relative to the output folder."""
-        root = self.workspace.root
-        return {e.name: self.folder(digest, e).relative_to(root).as_posix() for e in self.exams}
+        model = self.workspace.evaluations_of(digest).relative_to(self.workspace.root).as_posix()
+        return {exam.name: f"{model}/{exam.key()}/{self.fingerprint}" for exam in self.exams}
 
     def missing(self, digest: str) -> list[Exam]:
         """List the exams that a model has not finished."""

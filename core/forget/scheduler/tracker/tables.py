@@ -231,7 +231,9 @@ def _data(entries: Sequence[Entry]) -> Section:
 
 
 def _progress(entry: Entry) -> str:
-    return f"of {entry.expected:,}" if entry.state == "unfinished" and entry.expected else ""
+    if entry.state != "unfinished" or entry.expected is None:
+        return ""
+    return f"{entry.rows or 0:,} of {entry.expected:,}"
 
 
 def _share(share: float | None) -> Cell:
