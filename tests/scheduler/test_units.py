@@ -11,11 +11,12 @@ import attrs
 import pytest
 from rich.console import Console
 
-from forget.plan import Plan, RunRequest, plan
+from forget.plan import Plan, Run, RunRequest, plan
 from forget.scheduler.costs import Costs
 from forget.scheduler.matrix import render_units, units_as_plain
-from forget.scheduler.units import Unit, units_of
+from forget.scheduler.units import Looked, Unit, expected_models, expected_steps, units_of
 from forget.session import Session, open_session
+from forget.store.manifest import seal
 from forget_datasets.arithmetic import Arithmetic
 from tiny_models import make_hollow_model
 
@@ -113,3 +114,33 @@ def test_as_a_table_and_as_json(planned: Plan, session: Session) -> None:
     assert len(plain["runs"]) == 4
     assert len(plain["pending"]) == 2
     assert {unit["state"] for unit in plain["units"]} == {"ready", "waiting"}
+
+
+def test_evaluations_can_be_looked_for_elsewhere(planned: Plan, session: Session) -> None:
+    asked = []
+
+    def look(run: Run) -> Looked:
+        asked.append(run.title)
+        return Looked(session.sweep(run.exams), None)
+
+    units = by_name(units_of(planned.runs, session, look))
+    assert len(asked) == 1
+    assert units["small/model/arithmetic/base"].state == "ready"
+
+
+def test_how_many_steps_and_models_a_training_makes(planned: Plan) -> None:
+    gt_sft, spin = planned.runs[0], planned.runs[2]
+    assert expected_steps(gt_sft) == 5
+    assert expected_models(gt_sft, 5) == 3
+    open_end = attrs.evolve(gt_sft.settings, max_steps=None, epochs=2, wise_ft=(0.5,))
+    gt_sft = attrs.evolve(gt_sft, settings=open_end)
+    assert expected_steps(gt_sft) is None
+    assert expected_models(gt_sft, None) is None
+    (gt_sft.folder.data).mkdir(parents=True)
+    seal(gt_sft.folder.data, "data", {"rows": 100})
+    assert expected_steps(gt_sft) == 2 * (100 // 16)
+    assert expected_models(gt_sft, 12) == 7
+    too_few = attrs.evolve(gt_sft, settings=attrs.evolve(open_end, epochs=0))
+    assert expected_steps(too_few) is None
+    spin = attrs.evolve(spin, settings=attrs.evolve(spin.settings, max_steps=None))
+    assert expected_steps(spin) is None

@@ -15,7 +15,7 @@ from made_study import Study
 
 def test_to_go_on_with_what_was_asked(study: Study) -> None:
     [advice] = study.look().advice
-    assert advice.why == "large: 6 of 13 units are left"
+    assert advice.why == "large: 6 of 15 units are left"
     assert advice.command == (
         f"forget run --study large --registry {study.root}/registry.toml --out {study.out}"
     )

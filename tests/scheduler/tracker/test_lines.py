@@ -196,3 +196,17 @@ def test_a_run_that_waits_for_a_plugin(study: Study) -> None:
         "1 run waits for method made-up", "pip install made-up",
     )  # fmt: skip
     assert attrs.asdict(line)["path"] == ""
+
+
+def test_a_base_that_was_scored_before_any_run_was_begun(study: Study) -> None:
+    for method in ("gt-sft", "grpo"):
+        shutil.rmtree(study.run(method).folder.path)
+    assert study.sweep("pi").done == 1
+    shutil.rmtree(study.out / "evaluations")
+    assert study.sweep("pi").done == 0
+
+
+def test_a_run_file_that_cannot_be_read_hides_no_base(study: Study) -> None:
+    study.run("gt-sft").folder.runfile.write_text("{[")
+    assert study.training("gt-sft").state == "refused"
+    assert study.sweep("pi").done == 1

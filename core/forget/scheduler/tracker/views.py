@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import scandir
+from pathlib import Path
 
 import attrs
 
@@ -153,19 +154,34 @@ class _Looker:
         return self._found[cell]
 
     def _base(self, run: Run) -> str | None:
-        """Return the base's digest as runs of it have frozen it: no weights are read for this."""
-        for other in self._runs:
-            if other.model.name == run.model.name and other.folder.runfile.is_file():
-                found = runfile.read_settings(other.folder.runfile).get("model_digest")
-                if found is not None:
-                    return str(found)
-        folder = run.model.folder
-        if folder is None or not (folder / MANIFEST).is_file():
+        """Return the base's digest: weights are not read for it if any run of it was begun."""
+        known = (self._frozen(file) for file in self._runfiles(run))
+        frozen = next((digest for digest in known if digest is not None), None)
+        if frozen is not None or run.model.folder is None:
+            return frozen
+        scored = any(self._session.workspace.root.glob("evaluations/*"))
+        if not scored and not (run.model.folder / MANIFEST).is_file():
             return None
         try:
             return run.model.digest(recompute=False)
         except ModelError:
             return None
+
+    def _runfiles(self, run: Run) -> Iterator[Path]:
+        """Yield where runs of the same model are frozen: those that are meant, then all others."""
+        model = run.folder.path.parts[-4]
+        yield from (other.folder.runfile for other in self._runs if other.model == run.model)
+        yield from self._session.workspace.root.glob(f"runs/*/{model}/*/*/seed-*/run.toml")
+
+    @staticmethod
+    def _frozen(file: Path) -> str | None:
+        if not file.is_file():
+            return None
+        try:
+            digest = runfile.read_settings(file).get("model_digest")
+        except FrozenRunError:
+            return None
+        return None if digest is None else str(digest)
 
 
 def _most_common(workspace: Workspace, digest: str, exams: Sequence[Exam], own: str) -> str:
