@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, NamedTuple
 
 from forget.inventory.records import Entry
-from forget.report.terminal import points
+from forget.report.terminal import points, signed
 from forget.scheduler.jobs import JobLine
 from forget.scheduler.matrix import duration
+from forget.scheduler.tracker.cells import (
+    NONE,
+    Cell,
+    Section,
+    change_cell,
+    count_cell,
+    share_cell,
+    state_cell,
+    tone_of,
+)
 from forget.scheduler.tracker.facts import (
     Named,
     Result,
@@ -18,52 +27,7 @@ from forget.scheduler.tracker.facts import (
     TrainingLine,
 )
 
-__all__ = ["Cell", "Section", "Tone", "nothing_here", "sections", "time_in_words"]
-
-Tone = Literal["", "good", "going", "bad", "quiet"]
-
-
-class Cell(NamedTuple):
-    """A text, and how it is to be taken."""
-
-    text: str
-    tone: Tone = ""
-
-
-class Section(NamedTuple):
-    """A table with a heading.
-
-    Attributes:
-        title: The heading.
-        columns: Headings of the columns; those that begin with ``>`` hold numbers.
-        rows: The cells.
-        note: How to read it.
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: Sequence[tuple[Cell, ...]]
-    note: str = ""
-
-
-_TONES: dict[str, Tone] = {
-    "done": "good",
-    "complete": "good",
-    "running": "going",
-    "queued": "going",
-    "held": "going",
-    "partly done": "going",
-    "unfinished": "going",
-    "stopped": "going",
-    "data ready": "going",
-    "failed": "bad",
-    "refused": "bad",
-    "damaged": "bad",
-    "quarantined": "bad",
-    "pending": "quiet",
-    "not started": "quiet",
-}
-_NONE = Cell("—", "quiet")
+__all__ = ["nothing_here", "sections", "time_in_words"]
 
 
 def sections(tracker: Tracker) -> Iterator[Section]:
@@ -154,8 +118,8 @@ def _training(lines: Sequence[TrainingLine], who: _Who) -> Section:
         (
             *who.cells(line.run),
             _checkpoints(line),
-            _of(line.step, line.expected_steps),
-            _status(line.state, _training_detail(line)),
+            count_cell(line.step, line.expected_steps),
+            state_cell(line.state, _training_detail(line)),
         )
         for line in lines
     ]
@@ -170,21 +134,8 @@ def _training_detail(line: TrainingLine) -> str:
 
 def _checkpoints(line: TrainingLine) -> Cell:
     every = f" (every {line.every:,})" if line.every else ""
-    found = _of(line.checkpoints, line.expected_checkpoints)
-    return found if found is _NONE else Cell(f"{found.text}{every}")
-
-
-def _of(count: int, expected: int | None) -> Cell:
-    """Write ``4 of 15``, ``15`` where that is all, nothing where nothing is."""
-    if not count:
-        return Cell(f"0 of {expected:,}", "quiet") if expected else _NONE
-    if expected is None or count == expected:
-        return Cell(f"{count:,}")
-    return Cell(f"{count:,} of {expected:,}")
-
-
-def _status(state: str, detail: str) -> Cell:
-    return Cell(f"{state}: {detail}" if detail else state, _TONES[state])
+    found = count_cell(line.checkpoints, line.expected_checkpoints)
+    return found if found is NONE else Cell(f"{found.text}{every}")
 
 
 def _sweeps(tracker: Tracker, who: _Who) -> Section:
@@ -195,8 +146,8 @@ def _sweeps(tracker: Tracker, who: _Who) -> Section:
         (
             *who.cells(line.run),
             _models(line),
-            _status(line.state, line.detail),
-            Cell(", ".join(line.jobs)) if line.jobs else _NONE,
+            state_cell(line.state, line.detail),
+            Cell(", ".join(line.jobs)) if line.jobs else NONE,
             *([Cell(line.machine if line.done else "")] if several else []),
         )
         for line in lines
@@ -219,9 +170,9 @@ def _data(entries: Sequence[Entry]) -> Section:
             Cell(entry.folder),
             Cell(entry.format),
             Cell(f"{entry.rows or 0:,}"),
-            _share(entry.pass_rate),
+            share_cell(entry.pass_rate),
             Cell(entry.purpose),
-            _status(entry.state, entry.problem or _progress(entry)),
+            state_cell(entry.state, entry.problem or _progress(entry)),
         )
         for entry in entries
     ]
@@ -234,10 +185,6 @@ def _progress(entry: Entry) -> str:
     if entry.state != "unfinished" or entry.expected is None:
         return ""
     return f"{entry.rows or 0:,} of {entry.expected:,}"
-
-
-def _share(share: float | None) -> Cell:
-    return _NONE if share is None else Cell(f"{points(share)} %")
 
 
 def _results(results: Sequence[Result], who: _Who) -> Section:
@@ -254,36 +201,21 @@ def _results(results: Sequence[Result], who: _Who) -> Section:
 
 def _numbers(result: Result) -> tuple[Cell, ...]:
     if result.problem:
-        return Cell(f"not known: {result.problem}", "bad"), _NONE, _NONE
+        return Cell(f"not known: {result.problem}", "bad"), NONE, NONE
     partial = f" ({result.scored} of {result.benchmarks} benchmarks)" if result.partial else ""
-    average = _change(result.average_delta, result.average_stderr)
-    worst = _NONE
+    average = change_cell(result.average_delta, result.average_stderr)
+    worst = NONE
     if result.worst_delta is not None:
         lost = result.worst_delta < 0
-        worst = Cell(f"{result.worst} {_signed(result.worst_delta)}" if lost else "none lost")
+        worst = Cell(f"{result.worst} {signed(result.worst_delta)}" if lost else "none lost")
     return Cell(f"{average.text}{partial}", average.tone), worst, _task(result)
 
 
 def _task(result: Result) -> Cell:
     if result.task_accuracy is None:
-        return _NONE
-    change = _change(result.task_delta, result.task_stderr)
+        return NONE
+    change = change_cell(result.task_delta, result.task_stderr)
     return Cell(f"{points(result.task_accuracy)} ({change.text})", change.tone)
-
-
-def _change(delta: float | None, stderr: float | None) -> Cell:
-    """Write a change with its error; it has a tone only where it is more than two errors."""
-    if delta is None:
-        return _NONE
-    if stderr is None:
-        return Cell(_signed(delta))
-    sure = abs(delta) > 2 * stderr
-    tone: Tone = ("bad" if delta < 0 else "good") if sure else ""
-    return Cell(f"{_signed(delta)} ± {points(stderr)}", tone)
-
-
-def _signed(share: float) -> str:
-    return f"{100 * share:+.1f}"
 
 
 def _jobs(jobs: Sequence[JobLine]) -> Section:
@@ -291,7 +223,7 @@ def _jobs(jobs: Sequence[JobLine]) -> Section:
         (
             Cell(job.job),
             Cell(job.where),
-            Cell(job.state, _TONES[job.state]),
+            Cell(job.state, tone_of(job.state)),
             Cell(_units(job.units)),
             Cell(job.detail, "quiet"),
         )

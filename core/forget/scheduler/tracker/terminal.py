@@ -7,15 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from forget.report.paths import Paths
+from forget.scheduler.tracker.cells import Cell, Section, Tone
 from forget.scheduler.tracker.facts import Tracker
-from forget.scheduler.tracker.tables import (
-    Cell,
-    Section,
-    Tone,
-    nothing_here,
-    sections,
-    time_in_words,
-)
+from forget.scheduler.tracker.tables import nothing_here, sections, time_in_words
 
 __all__ = ["render_tracker"]
 
