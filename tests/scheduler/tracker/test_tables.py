@@ -50,7 +50,10 @@ def tracker(study: Study) -> Tracker:
                 average_stderr=0.01, worst="boolq", worst_delta=-0.12, task_accuracy=0.5,
                 task_delta=0.25, task_stderr=None,
             ),
-            Result(run=run, checkpoint="s", scored=10, benchmarks=10, problem="it is damaged"),
+            Result(
+                run=run, checkpoint="step-000200", scored=10, benchmarks=10,
+                problem="it is damaged",
+            ),
         ),
         warnings=("one request\nis broken",),
     )  # fmt: skip
@@ -101,7 +104,7 @@ def test_as_markdown(tracker: Tracker) -> None:
     assert found[3][2][-1] == "unfinished: 5 of 20"
     assert found[3][2][3] == "43.1 %"
     assert found[4][1] == [
-        "GT-SFT", "Arithmetic", "step-000100", "-5.0 ± 1.0 (3 of 10 benchmarks)", "boolq -12.0",
+        "GT-SFT", "Arithmetic", "100", "-5.0 ± 1.0 (3 of 10 benchmarks)", "boolq -12.0",
         "50.0 (+25.0)",
     ]  # fmt: skip
     assert found[5][1] == [

@@ -26,6 +26,7 @@ from forget.scheduler.tracker.facts import (
     Tracker,
     TrainingLine,
 )
+from forget.store.layout import checkpoint_step
 
 __all__ = ["nothing_here", "sections", "time_in_words"]
 
@@ -188,15 +189,17 @@ def _progress(entry: Entry) -> str:
 
 
 def _results(results: Sequence[Result], who: _Who) -> Section:
-    rows = [
-        (*who.cells(result.run), Cell(result.checkpoint), *_numbers(result)) for result in results
-    ]
-    columns = (*who.columns, "checkpoint", ">average", "worst benchmark", ">task accuracy")
+    rows = [(*who.cells(result.run), Cell(_step(result)), *_numbers(result)) for result in results]
+    columns = (*who.columns, ">step", ">average", "worst benchmark", ">task accuracy")
     note = (
         "Deltas in points of 100 against the base, ± standard error; negative is forgotten. Task "
         "accuracy: held-out problems solved, and the change."
     )
     return Section("Key results so far", columns, rows, note)
+
+
+def _step(result: Result) -> str:
+    return f"{checkpoint_step(result.checkpoint) or 0:,}"
 
 
 def _numbers(result: Result) -> tuple[Cell, ...]:

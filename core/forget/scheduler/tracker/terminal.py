@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +20,8 @@ _STYLES: dict[Tone, str] = {
     "bad": "red",
     "quiet": "dim",
 }
+
+_NUMBER = len("+100.0 ± 10.0")
 
 
 def render_tracker(tracker: Tracker) -> RenderableType:
@@ -44,11 +46,12 @@ def render_tracker(tracker: Tracker) -> RenderableType:
 
 def _table(section: Section) -> Table:
     table = Table(title=section.title, title_justify="left", title_style="bold")
-    for column in section.columns:
-        right = column.startswith(">")
-        table.add_column(
-            column.removeprefix(">"), justify="right" if right else "left", overflow="fold"
-        )
+    for column, *cells in zip(section.columns, *section.rows, strict=True):
+        number = column.startswith(">")
+        # Names are broken where the terminal is narrow, numbers only if more is said with them.
+        whole = number and all(len(cell.text) <= _NUMBER for cell in cells)
+        justify: JustifyMethod = "right" if number else "left"
+        table.add_column(column.removeprefix(">"), justify=justify, no_wrap=whole, overflow="fold")
     for row in section.rows:
         table.add_row(*map(_cell, row))
     return table
