@@ -211,3 +211,16 @@ def test_a_run_file_that_cannot_be_read_hides_no_base(study: Study) -> None:
     study.run("gt-sft").folder.runfile.write_text("{[")
     assert study.training("gt-sft").state == "refused"
     assert study.sweep("pi").done == 1
+
+
+def test_of_several_machines_that_of_the_checkpoints_counts(study: Study) -> None:
+    base = study.planned.runs[0].model.digest()
+    for folder in study.workspace.root.glob("evaluations/*/*/*"):
+        there = folder.with_name("builtin-cuda-bfloat16-0123456789")
+        if base.startswith(folder.parents[1].name):
+            shutil.copytree(folder, there)
+        else:
+            folder.rename(there)
+    line = study.sweep("gt-sft")
+    assert (line.done, line.machine) == (3, "builtin-cuda-bfloat16")
+    assert study.sweep("pi").done == 1

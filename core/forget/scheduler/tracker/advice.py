@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from forget.scheduler.commands import report_command, run_command
-from forget.scheduler.costs import Costs, estimate
+from forget.scheduler.costs import estimate, measured
 from forget.scheduler.jobs import JobLine
 from forget.scheduler.tracker.facts import Advice, TimeLeft
 from forget.scheduler.tracker.planned import Planned
 from forget.scheduler.tracker.views import View
 from forget.scheduler.units import Unit
+from forget.store.layout import Workspace
 
 __all__ = ["advice_on", "time_left"]
 
@@ -43,12 +44,12 @@ def advice_on(
         yield Advice(why=f"{runs} for {what}", command=remedy)
 
 
-def time_left(views: Sequence[View], costs: Costs) -> TimeLeft | None:
+def time_left(views: Sequence[View], workspace: Workspace) -> TimeLeft | None:
     """Return what is left of some runs; None if nothing is."""
     left = _left(views)
     if not left:
         return None
-    found = estimate(_units(views), costs)
+    found = estimate(_units(views), measured(workspace))
     return TimeLeft(
         seconds=sum(found.seconds.values()),
         chain_s=found.critical_s,

@@ -15,7 +15,6 @@ from forget.inventory.records import Entry
 from forget.inventory.stores import store_entries
 from forget.method import Method
 from forget.plan import Run
-from forget.scheduler.costs import measured
 from forget.scheduler.jobs import JobLine
 from forget.scheduler.tracker.advice import advice_on, time_left
 from forget.scheduler.tracker.facts import Measured, Named, Result, Tracker, TrainingLine
@@ -74,7 +73,7 @@ def collect(
         results=tuple(_results(workspace, views, told)),
         jobs=tuple(shown),
         advice=tuple(advice_on(requests, shown)),
-        left=time_left(views, measured(workspace)),
+        left=time_left(views, workspace),
         warnings=(*warnings, *(stray for stray in strays if isinstance(stray, str))),
     )
 

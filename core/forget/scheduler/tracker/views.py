@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from os import scandir
 from pathlib import Path
 
 import attrs
 
 from forget.errors import FrozenRunError, ModelError
-from forget.evaluation.exam import Exam
-from forget.evaluation.sweep import fingerprint_name
+from forget.evaluation.sweep import Sweep
+from forget.inference.weights import model_digest
 from forget.plan import Run
 from forget.run import BASE, check_frozen
 from forget.scheduler.jobs import JobLine
@@ -19,7 +20,6 @@ from forget.scheduler.tracker.planned import Planned
 from forget.scheduler.units import Looked, Unit, unit_prefix, units_of
 from forget.session import Session
 from forget.store import runfile
-from forget.store.layout import Workspace
 from forget.store.manifest import MANIFEST
 
 __all__ = ["Refused", "View", "jobs_by_unit", "views_of"]
@@ -147,11 +147,25 @@ class _Looker:
             base = self._base(run)
             sweep = self._session.sweep(run.exams, run.model.folder)
             if base is not None:
-                own = fingerprint_name(sweep.engine)
-                made = _most_common(self._session.workspace, base, run.exams, own)
-                sweep = attrs.evolve(sweep, fingerprint=made)
+                sweep = attrs.evolve(sweep, fingerprint=self._made_by(run, sweep, base))
             self._found[cell] = Looked(sweep, base)
         return self._found[cell]
+
+    def _made_by(self, run: Run, sweep: Sweep, base: str) -> str:
+        """Return the fingerprint that most was evaluated by that can be compared with the base.
+
+        Of several that its base was evaluated by, checkpoints decide; then this machine's is taken.
+        """
+        counts = _fingerprints(sweep, base)
+        own = sweep.fingerprint
+        if len(counts) > 1:
+            for other in self._runs:
+                if _cell(other) == _cell(run) and (steps := other.folder.steps()):
+                    with suppress(ModelError):
+                        last = model_digest(other.folder.checkpoint(steps[-1]), recompute=False)
+                        found = _fingerprints(sweep, last)
+                        counts.update({name: found[name] for name in counts})
+        return max(counts, key=lambda name: (counts[name], name == own, name), default=own)
 
     def _base(self, run: Run) -> str | None:
         """Return the base's digest: weights are not read for it if any run of it was begun."""
@@ -184,14 +198,11 @@ class _Looker:
         return None if digest is None else str(digest)
 
 
-def _most_common(workspace: Workspace, digest: str, exams: Sequence[Exam], own: str) -> str:
-    """Return the fingerprint that a model has most evaluations by; of several, this machine's."""
-    model = workspace.evaluations_of(digest)
+def _fingerprints(sweep: Sweep, digest: str) -> Counter[str]:
+    """Count the evaluations of a model by each fingerprint."""
+    model = sweep.workspace.evaluations_of(digest)
     counts: Counter[str] = Counter()
-    for exam in exams:
-        try:
-            with scandir(model / exam.key()) as found:
-                counts.update(entry.name for entry in found if not entry.name.startswith("."))
-        except FileNotFoundError:
-            continue
-    return max(counts, key=lambda name: (counts[name], name == own, name), default=own)
+    for exam in sweep.exams:
+        with suppress(FileNotFoundError), scandir(model / exam.key()) as found:
+            counts.update(entry.name for entry in found if not entry.name.startswith("."))
+    return counts
