@@ -21,7 +21,7 @@ from forget.inference.weights import tokenizer_digest
 from forget.progress import Progress
 from forget.store.atomic import staged_folder, write_json
 from forget.store.layout import Workspace
-from forget.store.manifest import read_manifest, seal, verify
+from forget.store.manifest import complete_kind, read_manifest, seal, verify
 
 __all__ = ["Evaluation", "Sweep", "fingerprint_name", "is_evaluation", "read_evaluation"]
 
@@ -57,8 +57,7 @@ class Evaluation:
 
 def is_evaluation(folder: Path | str) -> bool:
     """Say whether a folder is a finished evaluation, as far as the sizes of its files tell."""
-    manifest = read_manifest(folder)
-    return manifest is not None and manifest.kind == "evaluation"
+    return complete_kind(str(folder)) == "evaluation"
 
 
 def read_evaluation(folder: Path) -> Evaluation | None:

@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 
 import attrs
 
-from forget.errors import DataError, ModelError, SettingsError
-from forget.evaluation.record import read_record
+from forget.errors import ModelError, SettingsError
+from forget.evaluation.record import recorded_digests
 from forget.evaluation.sweep import Sweep
 from forget.inference.weights import model_digest
 from forget.method import SupervisedSettings
@@ -249,11 +249,8 @@ def trained(run: Run, digests: Mapping[TrainedModel, str | None] | None = None) 
     digests = _digests(run) if digests is None else digests
     steps = run.folder.steps()
     detail = f"step {steps[-1]:,}" if steps else ""
-    try:
-        lines = read_record(run.folder.sweep).checkpoints if run.folder.sweep.is_file() else ()
-    except DataError:
-        lines = ()
-    if steps and {x.name: x.digest for x in lines} == {m.name: d for m, d in digests.items()}:
+    made = {model.name: digest for model, digest in digests.items()}
+    if steps and recorded_digests(run.folder.sweep) == made:
         return Found("done", detail)
     return Found("begun" if steps else "ready", detail)
 
