@@ -66,7 +66,8 @@ def test_data_are_ready(study: Study) -> None:
 )
 def test_who_is_at_work_on_a_training(study: Study, state: Any, shown: str, detail: str) -> None:
     study.untrain("gt-sft", keep=1)
-    line = study.training("gt-sft", job(study.unit("gt-sft", "train"), state, "no room"))
+    unit = study.unit("gt-sft", "train")
+    line = study.training("gt-sft", job(unit, state, "more of a log\nno room\n"))
     assert (line.state, line.detail) == (shown, detail)
 
 

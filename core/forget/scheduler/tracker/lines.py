@@ -87,7 +87,7 @@ def sweep_line(view: View) -> SweepLine:
     if done == total:
         state = "done"
     elif at_work:
-        state, detail = _WORD[at_work[0].state], at_work[0].detail
+        state, detail = _WORD[at_work[0].state], _last(at_work[0].detail)
     elif why := _failure(view.run.folder, "evaluate"):
         state, detail = "failed", why
     return SweepLine(
@@ -147,7 +147,12 @@ def _of_job(job: JobLine, view: View) -> _Said:
     word: RunState = _WORD[job.state]
     if job.state == "running":
         return _Said(word, what[view.prepare.stage] if preparing else "")
-    return _Said(word, job.detail)
+    return _Said(word, _last(job.detail))
+
+
+def _last(detail: str) -> str:
+    """Return the last line of the end of a log, which is the error; all of it is with the jobs."""
+    return (detail.strip().splitlines() or [""])[-1]
 
 
 def _failure(run: RunFolder, stage: str) -> str:
