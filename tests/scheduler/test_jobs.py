@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from forget.evaluation.record import SweepRecord, read_record
+from forget.progress import Silent
+from forget.run import carry_out
 from forget.scheduler.jobs import JobLine, jobs_of, last_line
 from forget.store.layout import RunFolder, Workspace
 from forget.store.lock import exclusive
+from made_study import Study
 
 RUN = "phase1/tiny/gsm8k/gt-sft/seed-0"
 
@@ -101,3 +107,34 @@ def test_the_last_line_of_a_long_log(tmp_path: Path) -> None:
     assert last_line(tmp_path / "other") == ""
     (tmp_path / "log").write_text("\n")
     assert last_line(tmp_path / "log") == ""
+
+
+def test_what_a_whole_run_does_is_seen_step_by_step(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = study.run("gt-sft")
+    record = read_record(run.folder.sweep)
+    seen: list[str] = []
+
+    class Looking:
+        def __init__(self, *_: Any) -> None: ...
+
+        def prepare(self) -> None:
+            seen.extend(units(study.workspace))
+
+        def train(self) -> SweepRecord:
+            seen.extend(units(study.workspace))
+            return record
+
+        def evaluate(self, names: Sequence[str]) -> None:
+            seen.extend(units(study.workspace))
+
+    monkeypatch.setattr("forget.run.Stages", Looking)
+    carry_out(run, study.session, Silent())
+    assert seen == [
+        study.unit("gt-sft", "prepare"),
+        "large/model/arithmetic/base",
+        study.unit("gt-sft", "train"),
+        study.unit("gt-sft", "evaluate", "step-000100"),
+        study.unit("gt-sft", "evaluate", "step-000200"),
+    ]
