@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from made_study import Study, make_study
 from tiny_models import make_model
 
 
@@ -75,6 +76,18 @@ def _obtained(name: str) -> Path:
     found = obtain_model(find_model(name, catalogue), Silent())
     assert found.folder is not None
     return found.folder
+
+
+@pytest.fixture(scope="session")
+def whole_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """See `study`, which tests may change."""
+    return make_study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture
+def study(whole_study: Study, tmp_path: Path) -> Study:
+    """Four runs, of which two are done: trained, and evaluated on all benchmarks."""
+    return whole_study.copied(tmp_path)
 
 
 @pytest.fixture

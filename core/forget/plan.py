@@ -173,11 +173,16 @@ class Plan(NamedTuple):
     pending: list[PendingRun]
 
 
-def plan(request: RunRequest, session: Session) -> Plan:
+def plan(request: RunRequest, session: Session, known: Lookups | None = None) -> Plan:
     """Settle a request: every cell it means, checked as far as that goes without loading.
 
     A method or dataset that the user named must be there; one that a study brings along may be
     pending, and its runs are planned as such.
+
+    Args:
+        request: What was asked for.
+        session: What it works with.
+        known: What was looked up for other requests in the same session.
 
     Raises:
         RequestError: Something in the request is wrong, or nothing of it can be done yet; the
@@ -190,7 +195,7 @@ def plan(request: RunRequest, session: Session) -> Plan:
             f"{asked} is for one method, and the study {request.study!r} has several. Add --method."
         )
     every = list(variants(request.sweep, request.overrides))
-    known = Lookups(session)
+    known = known or Lookups(session)
     runs, pending = [], []
     for cell in _cells(request, study):
         waiting = _waiting(cell, request, study, session, known)

@@ -55,12 +55,16 @@ def carry_out(run: Run, session: Session, progress: Progress) -> SweepRecord:
         BusyError: Another process works on the run.
         ForgetError: A step failed; what is finished is kept.
     """
-    with exclusive(run.folder.lock):
+    with exclusive(run.folder.lock, "prepare") as tell:
         stages = Stages(run, session, progress)
         stages.prepare()
+        tell("evaluate", BASE)
         stages.evaluate([BASE])
+        tell("train")
         record = stages.train()
-        stages.evaluate([line.name for line in record.checkpoints])
+        for line in record.checkpoints:
+            tell("evaluate", line.name)
+            stages.evaluate([line.name])
         return record
 
 
@@ -203,8 +207,12 @@ def check_ready(run: Run) -> None:
         run.teacher.check()
 
 
-def check_frozen(run: Run) -> None:
+def check_frozen(run: Run, *, model: bool = True) -> None:
     """Refuse a run directory that holds a run with other settings, before anything is done.
+
+    Args:
+        run: The run.
+        model: Compare the base model too, whose files may have to be read for it.
 
     Raises:
         FrozenRunError: The difference is in the message.
@@ -214,12 +222,12 @@ def check_frozen(run: Run) -> None:
     frozen = runfile.read(run.folder.runfile).get("settings", {})
     wanted = run.frozen()
     if "model_digest" in frozen:  # known only once the model is on this machine
-        there = run.model.folder is not None
+        there = model and run.model.folder is not None
         # Read through when the run is carried out, before anything is done with it.
         wanted["model_digest"] = (
             run.model.digest(recompute=False) if there else frozen["model_digest"]
         )
-    runfile.freeze(run.folder.runfile, wanted, {})
+    runfile.check_same(run.folder.runfile, frozen, wanted)
 
 
 def _begun(run: Run) -> bool:

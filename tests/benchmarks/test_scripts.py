@@ -68,6 +68,13 @@ def test_tokens_are_counted(tiny_model: Path, tmp_path: Path) -> None:
         assert planned >= distinct
 
 
+def test_the_tracker_is_measured(tmp_path: Path) -> None:
+    text = run("status.py", "--runs=2", "--checkpoints=1", "--calls=1", f"--out={tmp_path}")
+    assert "2 runs, 33 evaluations" in text
+    assert re.search(r"first call [\d.]+ s", text)
+    assert (tmp_path / "out" / "runs").is_dir()
+
+
 def test_verifiers_are_measured(data_root: Path) -> None:
     text = run("verifiers.py", f"--data={data_root}", "--limit=20", "--threads=2")
     cells = [[cell.strip() for cell in re.split("[│|]", line)] for line in text.splitlines()]

@@ -112,6 +112,7 @@ GOLDEN = {
     "rows": 5,
     "expected": 5,
     "kept_fraction": 0.8,
+    "pass_rate": None,
     "teacher": "qwen3-32b",
     "sampling": {
         "temperature": 0.7,

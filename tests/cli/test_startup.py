@@ -74,6 +74,8 @@ def imported(arguments: Sequence[str], folder: Path) -> set[str]:
         ["report", "--help"],
         ["data"],
         ["data", "--json"],
+        ["status"],
+        ["status", "--method", "gt-sft", "--json"],
         ["data", "verify", "--help"],
         ["data", "fetch", "--help"],
         ["doctor", "--help"],

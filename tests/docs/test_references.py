@@ -44,11 +44,15 @@ from forget.plugins import load_plugins
 from forget.report.comparison import Outcome, comparison_as_plain
 from forget.report.findings import CheckpointFindings, Finding, Findings
 from forget.report.plain import findings_as_plain
+from forget.scheduler.jobs import JobLine
+from forget.scheduler.tracker.facts import RunState, SweepState
 from forget.settings import describe
+from forget.store.lock import exclusive
 from forget.training import TrajectorySettings
 from forget.training.drift.meter import CompletionKl, told
 from forget.training.drift.weights import Change
 from forget.training.rollouts.settings import RolloutSettings, RoundSettings
+from made_study import Study
 from study_data import make_run, make_store, reseal, trajectories
 
 Row = list[str]
@@ -388,6 +392,25 @@ def test_the_shape_of_doctor() -> None:
     assert shape(example("`forget doctor --json`")) == shape(found)
     said = inline_code(SHAPES["`forget doctor --json`"])
     assert {*get_args(DoctorState), *(check["area"] for check in found["checks"])} <= set(said)
+
+
+def test_the_shape_of_status(study: Study) -> None:
+    run = study.untrain("gt-sft", keep=1)
+    with exclusive(run.folder.lock, "evaluate", "step-000100"):
+        working = output("status", "--out", str(study.out))
+    found = {**output("status", "--out", str(study.out)), "jobs": working["jobs"]}
+    documented = example("`forget status --json`")
+    assert documented["data"][0].keys() == found["data"][0].keys()
+    free = ("data", "warnings")
+    found["sweeps"][0]["jobs"] = [""]
+    assert shape(documented, free) == shape(found, free)
+    said = inline_code(SHAPES["`forget status --json`"])
+    states = {
+        *get_args(RunState),
+        *get_args(SweepState),
+        *get_args(get_type_hints(JobLine)["state"]),
+    }
+    assert states <= set(said)
 
 
 def test_the_shape_of_a_dry_run_of_a_comparison(

@@ -8,7 +8,13 @@ import attrs
 import pytest
 
 from forget.errors import DataError
-from forget.evaluation.record import ModelLine, SweepRecord, read_record, write_record
+from forget.evaluation.record import (
+    ModelLine,
+    SweepRecord,
+    read_record,
+    recorded_digests,
+    write_record,
+)
 
 BASE = ModelLine(
     name="base",
@@ -96,3 +102,13 @@ def test_a_record_that_is_no_json(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"sweep\.json is damaged"):
         read_record(path)
+
+
+def test_the_digests_alone(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.json"
+    assert recorded_digests(path) == {}
+    write_record(path, RECORD)
+    assert recorded_digests(path) == {line.name: line.digest for line in RECORD.checkpoints}
+    for text in ("{", "[]", '{"checkpoints": [1]}'):
+        path.write_text(text)
+        assert recorded_digests(path) == {}

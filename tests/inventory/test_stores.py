@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from forget.errors import DataError
+from forget.inventory.prepared import prepared_entries
 from forget.inventory.records import teacher_label
 from forget.inventory.stores import store_entries, store_folders
 from forget.training.trajectories.store import ABOUT, LINES, read_about, read_contents
-from study_data import SF, make_store
+from study_data import SF, make_store, reseal, trajectories
 
 
 def test_how_far_it_is(out: Path, store: Path) -> None:
@@ -111,3 +112,22 @@ def test_foreign_files_are_no_stores(out: Path, store: Path) -> None:
     (out / "trajectories" / "arithmetic" / ".x.partial-host-1").mkdir()
     (out / "trajectories" / "arithmetic" / ".x.partial-host-1" / ABOUT).write_text("{}")
     assert store_folders(out) == [store]
+
+
+def test_counted_quickly(out: Path, store: Path) -> None:
+    [whole], [quick] = store_entries(out), store_entries(out, quick=True)
+    assert quick == whole
+    (store / LINES).write_text("?\n" * 20)
+    [quick] = store_entries(out, quick=True)
+    assert (quick.rows, quick.state) == (20, "complete")
+    (store / LINES).unlink()
+    assert store_entries(out, quick=True)[0].rows == 0
+
+
+def test_the_pass_rate_that_was_found_when_data_were_made_of_it(out: Path, store: Path) -> None:
+    assert store_entries(out)[0].pass_rate is None
+    where = store.relative_to(out).as_posix()
+    reseal(out / SF / "data", trajectories={**trajectories(where), "pass_rate": 0.75})
+    assert store_entries(out)[0].pass_rate == 0.75
+    [entry] = [e for e in prepared_entries(out, str) if SF in e.runs]
+    assert entry.pass_rate == 0.75

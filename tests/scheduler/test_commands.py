@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from forget.cli.options import request_from, session_from
+from forget.cli.run_command import command as run
 from forget.cli.work_command import command
 from forget.plan import RunRequest, plan
-from forget.scheduler.commands import command_of
+from forget.scheduler.commands import command_of, report_command, run_command
 from forget.scheduler.units import units_of
 from forget.session import EngineOptions, Session, open_session
 from tiny_models import make_hollow_model
@@ -65,3 +67,41 @@ def test_a_command_means_its_run(session: Session, tmp_path: Path, asked: dict[s
         assert run.folder == unit.run.folder
         assert run.settings == unit.run.settings
         assert [e.key() for e in run.exams] == [e.key() for e in unit.run.exams]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"method": "gt-sft", "seed": 4, "limit": 3, "benchmarks": ("mini_piqa", "mini_mmlu")},
+        {"method": "sf-sft", "teacher": "self", "overrides": {"teacher.batch_size": "3"}},
+        {"method": "gt-sft", "sweep": {"lr": ("1e-5", "0.0001"), "lora_rank": ("0", "4")}},
+    ],
+    ids=["study", "few", "teacher", "sweep"],
+)
+def test_a_command_asks_for_the_same_again(session: Session, asked: dict[str, Any]) -> None:
+    request = RunRequest(study="small", **asked)
+    program, word, *words = shlex.split(run_command(request, session))
+    assert (program, word) == ("forget", "run")
+    parsed = run.make_context("run", words).params
+    assert (parsed.pop("executor"), parsed.pop("slots")) == (None, None)
+    assert not parsed.pop("dry_run")
+    assert not parsed.pop("as_json")
+    again, rest = request_from(**parsed)
+    assert again == request
+    there = session_from(**rest)
+    assert (there.options, there.workspace) == (session.options, session.workspace)
+
+
+def test_on_a_cluster_and_where_it_need_not_be_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = open_session(out=tmp_path)
+    request = RunRequest(study="demo", method="gt-sft")
+    monkeypatch.chdir(tmp_path)
+    assert run_command(request, session, "ours") == (
+        "forget run --study demo --method gt-sft --on slurm"
+    )
+    assert report_command(session) == "forget report"
+    monkeypatch.chdir("/")
+    assert report_command(session) == f"forget report --out {tmp_path}"

@@ -9,7 +9,7 @@ import pytest
 
 from forget.errors import DataError
 from forget.plan import RunRequest
-from forget.scheduler.requests import asked_of, forget_asked, remember
+from forget.scheduler.requests import asked_of, forget_asked, readable, remember
 from forget.session import EngineOptions, open_session
 from tiny_models import make_hollow_model
 
@@ -75,3 +75,12 @@ def test_what_is_no_request_is_said(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(DataError, match="not a request that was written here"):
         asked_of(session.workspace)
+
+
+def test_those_that_can_be_read_beside_those_that_cannot(tmp_path: Path) -> None:
+    session = open_session(out=tmp_path / "out")
+    asked = remember(REQUEST, session)
+    (session.workspace.requests / "other.json").write_text("{")
+    found, [error] = readable(session.workspace)
+    assert found == [asked]
+    assert "other.json is not a request" in str(error)

@@ -11,11 +11,12 @@ import attrs
 import pytest
 from rich.console import Console
 
-from forget.plan import Plan, RunRequest, plan
+from forget.plan import Plan, Run, RunRequest, plan
 from forget.scheduler.costs import Costs
 from forget.scheduler.matrix import render_units, units_as_plain
-from forget.scheduler.units import Unit, units_of
+from forget.scheduler.units import Looked, Unit, units_of
 from forget.session import Session, open_session
+from forget.store.manifest import seal
 from forget_datasets.arithmetic import Arithmetic
 from tiny_models import make_hollow_model
 
@@ -113,3 +114,30 @@ def test_as_a_table_and_as_json(planned: Plan, session: Session) -> None:
     assert len(plain["runs"]) == 4
     assert len(plain["pending"]) == 2
     assert {unit["state"] for unit in plain["units"]} == {"ready", "waiting"}
+
+
+def test_evaluations_can_be_looked_for_elsewhere(planned: Plan, session: Session) -> None:
+    asked = []
+
+    def look(run: Run) -> Looked:
+        asked.append(run.title)
+        return Looked(session.sweep(run.exams), None)
+
+    units = by_name(units_of(planned.runs, session, look))
+    assert len(asked) == 1
+    assert units["small/model/arithmetic/base"].state == "ready"
+
+
+def test_how_many_steps_a_training_takes(planned: Plan, session: Session) -> None:
+    def train(**settings: Any) -> Unit:
+        changed = attrs.evolve(run, settings=attrs.evolve(run.settings, **settings))
+        units = by_name(units_of([changed], session))
+        return units[f"{RUN}/train"]
+
+    run = planned.runs[0]
+    assert train().steps == 5
+    assert train(max_steps=None, epochs=2).steps is None  # of the dataset's examples, at most
+    run.folder.data.mkdir(parents=True)
+    seal(run.folder.data, "data", {"rows": 100})
+    assert train(max_steps=None, epochs=2).steps == 2 * (100 // 16)
+    assert train(max_steps=None, epochs=0).steps is None

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from forget.cli import main
+from forget.errors import WorkError
+from forget.progress import Silent
+from forget.scheduler.jobs import JobLine, jobs_of
+from forget.scheduler.work import work
+from made_study import Study
 from test_run import arguments, forget, results
 
 
@@ -94,3 +102,63 @@ def test_a_run_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
             main([command, *(["train"] if command == "work" else [])])
         assert end.value.code == 2
         assert "Choose a --method" in capsys.readouterr().err
+
+
+class Failing:
+    """Stages of which none can be done."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def __call__(self, *_: Any) -> Failing:
+        return self
+
+    def train(self) -> None:
+        raise self._error
+
+    def unfinished(self, name: str) -> bool:
+        return name != "base"
+
+    def evaluate(self, names: Sequence[str]) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "why"),
+    [
+        (WorkError("The loss is no number."), "failed", "The loss is no number."),
+        (ZeroDivisionError("by zero"), "failed", "ZeroDivisionError: by zero"),
+        (KeyboardInterrupt(), "interrupted", None),
+    ],
+)
+def test_why_a_stage_failed_is_kept(
+    study: Study, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: str,
+    why: str | None,
+) -> None:  # fmt: skip
+    run = study.untrain("gt-sft")
+    monkeypatch.setattr("forget.scheduler.work.Stages", Failing(error))
+    with pytest.raises(type(error)):
+        work(run, "train", (), study.session, Silent())
+    [record] = [json.loads(line) for line in run.folder.work_journal.read_text().splitlines()]
+    assert (record["status"], record.get("why")) == (status, why)
+    assert study.training("gt-sft").state == ("failed" if why else "data ready")
+
+
+def test_others_see_what_is_evaluated_here(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = study.run("gt-sft")
+    seen: list[JobLine] = []
+
+    class Looking(Failing):
+        def evaluate(self, names: Sequence[str]) -> None:
+            seen.extend(jobs_of(study.workspace))
+
+    run.folder.evaluating.mkdir()
+    left, young = (run.folder.evaluating / name for name in ("there-1", "there-2"))
+    left.touch()
+    young.touch()
+    os.utime(left, (0, 0))
+    monkeypatch.setattr("forget.scheduler.work.Stages", Looking(WorkError()))
+    work(run, "evaluate", ("base", "step-000100", "step-000200"), study.session, Silent())
+    units = tuple(study.unit("gt-sft", "evaluate", f"step-000{step}") for step in (100, 200))
+    assert [line.units for line in seen] == [units]
+    assert list(run.folder.evaluating.iterdir()) == [young]

@@ -10,7 +10,15 @@ import pytest
 
 from forget.errors import StorageError
 from forget.store import manifest as module
-from forget.store.manifest import MANIFEST, fault, file_digest, read_manifest, seal, verify
+from forget.store.manifest import (
+    MANIFEST,
+    complete_kind,
+    fault,
+    file_digest,
+    read_manifest,
+    seal,
+    verify,
+)
 
 
 @pytest.fixture
@@ -159,3 +167,26 @@ def test_a_file_that_cannot_be_read(folder: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(module, "file_digest", refuse)
     assert fault(folder, digests=True) == "a.bin cannot be read: Input/output error"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: None,
+        lambda folder: (folder / "a" / "b").unlink(),
+        lambda folder: (folder / "a" / "b").write_text("longer"),
+        lambda folder: (folder / MANIFEST).unlink(),
+        lambda folder: (folder / MANIFEST).write_text("{"),
+        lambda folder: (folder / MANIFEST).write_text("[]"),
+        lambda folder: (folder / MANIFEST).write_bytes(b"\xff"),
+        lambda folder: (folder / MANIFEST).write_text('{"kind": "data", "files": {"a": 1}}'),
+    ],
+    ids=["none", "missing", "size", "unfinished", "cut", "list", "bytes", "other"],
+)
+def test_the_kind_alone_is_told_as_with_all_else(tmp_path: Path, damage: Any) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").write_text("short")
+    seal(tmp_path, "data", {})
+    damage(tmp_path)
+    manifest = read_manifest(tmp_path)
+    assert complete_kind(str(tmp_path)) == (manifest.kind if manifest else None)

@@ -21,6 +21,7 @@ _COMMANDS = {
     "advance": "submit the next jobs of a cluster (jobs do it by themselves)",
     "eval": "evaluate checkpoints you already have against their base model",
     "interpolate": "make models between a base model and a checkpoint (WiSE-FT)",
+    "status": "show what is done, at work and to do: the tracker of a study",
     "report": "show what runs and comparisons have found",
     "data": "show, verify and fetch data: sources, prepared data, trajectories",
     "list": "list methods, datasets, teachers, benchmarks, models or studies",

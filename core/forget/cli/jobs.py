@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
@@ -15,14 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from forget.errors import BusyError
+from forget.scheduler.jobs import last_line
 from forget.scheduler.local import Failure, Job
 
 __all__ = ["JobsView", "failures_in_words"]
 
 _BUSY = BusyError.exit_status
-
-_READ_BYTES = 2000
-"""How much of a log's end is read for its last line."""
 
 
 class JobsView:
@@ -61,7 +58,7 @@ class JobsView:
             table.add_column(heading, no_wrap=True, overflow="ellipsis")
         for job in self._running:
             minutes, seconds = divmod(int(time.monotonic() - job.started), 60)
-            said = Text(_last_line(job.log), style="dim")
+            said = Text(last_line(job.log), style="dim")
             table.add_row(job.slot.name, Text(job.title), f"{minutes}:{seconds:02}", said)
         return table
 
@@ -84,14 +81,3 @@ def _how(status: int) -> str:
     if status == 0:
         return "ended without an error, but not all is done"
     return f"failed with status {status}"
-
-
-def _last_line(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - _READ_BYTES))
-            lines = file.read().decode(errors="replace").strip().splitlines()
-    except OSError:
-        return ""
-    return lines[-1] if lines else ""

@@ -13,7 +13,7 @@ from forget.convert import BadValue, structure, to_plain
 from forget.errors import DataError
 from forget.store.atomic import write_json
 
-__all__ = ["ModelLine", "SweepRecord", "read_record", "write_record"]
+__all__ = ["ModelLine", "SweepRecord", "read_record", "recorded_digests", "write_record"]
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +62,19 @@ class SweepRecord:
 def write_record(path: Path, record: SweepRecord) -> None:
     """Write a record at once."""
     write_json(path, to_plain(record))
+
+
+def recorded_digests(path: Path) -> dict[str, str]:
+    """Return the digest of each model that is compared with the base, by its name.
+
+    The same as by `read_record`, for who asks of hundreds of runs and needs no more; nothing if
+    there is no record, or it is damaged.
+    """
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        return {str(line["name"]): str(line["digest"]) for line in plain["checkpoints"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def read_record(path: Path) -> SweepRecord:

@@ -21,9 +21,9 @@ from forget.inference.weights import tokenizer_digest
 from forget.progress import Progress
 from forget.store.atomic import staged_folder, write_json
 from forget.store.layout import Workspace
-from forget.store.manifest import read_manifest, seal, verify
+from forget.store.manifest import complete_kind, read_manifest, seal, verify
 
-__all__ = ["Evaluation", "Sweep", "fingerprint_name", "read_evaluation"]
+__all__ = ["Evaluation", "Sweep", "fingerprint_name", "is_evaluation", "read_evaluation"]
 
 _RATES = {"score": 1.0, "generate": 4.0}
 """Relative seconds per unit of cost where nothing was measured: a written token takes longer."""
@@ -55,10 +55,14 @@ class Evaluation:
         return self.folder / "items.parquet"
 
 
+def is_evaluation(folder: Path | str) -> bool:
+    """Say whether a folder is a finished evaluation, as far as the sizes of its files tell."""
+    return complete_kind(str(folder)) == "evaluation"
+
+
 def read_evaluation(folder: Path) -> Evaluation | None:
     """Read a finished evaluation; None if it is not there or not complete."""
-    manifest = read_manifest(folder)
-    if manifest is None or manifest.kind != "evaluation":
+    if not is_evaluation(folder):
         return None
     plain = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     return Evaluation(
@@ -95,26 +99,39 @@ class Sweep:
         engine: What runs the models.
         exams: What they are scored on.
         shard: The part of the work that is done here; None does all of it.
+        fingerprint: The name that results go by; that of another machine to look for those alone
+            that were made there.
     """
 
     workspace: Workspace
     engine: Engine
     exams: Sequence[Exam]
     shard: Shard | None = None
+    fingerprint: str = attrs.field()
     _works: dict[tuple[str, str], Work] = attrs.field(factory=dict, init=False)
+
+    @fingerprint.default
+    def _own_fingerprint(self) -> str:
+        return fingerprint_name(self.engine)
 
     def folder(self, digest: str, exam: Exam) -> Path:
         """Return where the evaluation of a model on an exam is or will be."""
-        return self.workspace.evaluation(digest, exam.key(), fingerprint_name(self.engine))
+        return self.workspace.evaluation(digest, exam.key(), self.fingerprint)
 
     def relative_folders(self, digest: str) -> dict[str, str]:
         """Return exam name to evaluation folder, relative to the output folder."""
-        root = self.workspace.root
-        return {e.name: self.folder(digest, e).relative_to(root).as_posix() for e in self.exams}
+        model = self.workspace.evaluations_of(digest).relative_to(self.workspace.root).as_posix()
+        return {exam.name: f"{model}/{exam.key()}/{self.fingerprint}" for exam in self.exams}
 
     def missing(self, digest: str) -> list[Exam]:
         """List the exams that a model has not finished."""
-        return [exam for exam in self.exams if not self._is_finished(digest, exam)]
+        # As text: of a study's time for this, making a Path for each would be the largest part.
+        model = str(self.workspace.evaluations_of(digest))
+        return [
+            exam
+            for exam in self.exams
+            if not is_evaluation(f"{model}/{exam.key()}/{self.fingerprint}")
+        ]
 
     def is_whole(self, digest: str) -> bool:
         """Say whether a model has finished every exam, and no file of that was changed since."""
@@ -163,7 +180,7 @@ class Sweep:
                 yield found
 
     def _is_finished(self, digest: str, exam: Exam) -> bool:
-        return read_evaluation(self.folder(digest, exam)) is not None
+        return is_evaluation(self.folder(digest, exam))
 
     def _drop_damaged(self, folder: Path, progress: Progress) -> None:
         """Have an evaluation done again whose files no longer have their digests."""
@@ -204,7 +221,7 @@ class Sweep:
     def _measured_rates(self) -> dict[str, float]:
         """Return the seconds per unit of cost of what this engine has evaluated here before."""
         seconds, cost = dict.fromkeys(_RATES, 0.0), dict.fromkeys(_RATES, 0.0)
-        pattern = f"evaluations/*/*/{fingerprint_name(self.engine)}"
+        pattern = f"evaluations/*/*/{self.fingerprint}"
         for folder in self.workspace.root.glob(pattern):
             manifest = read_manifest(folder)
             times = manifest.details.get("time", {}) if manifest else {}

@@ -151,15 +151,14 @@ def text_files(folder: Path) -> dict[str, str]:
 
 def _file_digests(folder: Path, manifest: Manifest | None, recompute: bool) -> dict[str, str]:
     digest = file_digest if recompute else known_digest
-    if manifest is not None:
-        digests = {name: sha for name, (_, sha) in manifest.files.items()}
-    else:
-        digests = {path.name: digest(path) for path in folder.iterdir() if _counts(path)}
-    return {name: sha for name, sha in digests.items() if _counts(folder / name)}
+    if manifest is not None:  # its files are there, or it would not have been read
+        return {name: sha for name, (_, sha) in manifest.files.items() if _counts(name)}
+    files = (path for path in folder.iterdir() if path.is_file() and _counts(path.name))
+    return {path.name: digest(path) for path in files}
 
 
-def _counts(path: Path) -> bool:
-    return path.is_file() and path.suffix in _MODEL_SUFFIXES and path.name != MANIFEST
+def _counts(name: str) -> bool:
+    return name.endswith(_MODEL_SUFFIXES) and name != MANIFEST
 
 
 def _check_safetensors(file: Path) -> None:

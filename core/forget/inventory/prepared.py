@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from forget.inventory.records import Entry, Format, teacher_label
 from forget.store.manifest import Manifest, fault, read_manifest
 
-__all__ = ["data_folders", "prepared_entries"]
+__all__ = ["data_folders", "pass_rate", "prepared_entries"]
 
 
 _USES = {"data": "training"}
@@ -90,6 +90,7 @@ def _entry(group: list[_Prepared], out: Path, title: Callable[[str], str]) -> En
         rows=details["rows"],
         expected=details["rows"],
         kept_fraction=_kept(details, trajectories),
+        pass_rate=pass_rate(trajectories),
         teacher=teacher_label(_table(trajectories.get("teacher"))),
         sampling=_sampling(trajectories),
         digest=details["digest"],
@@ -101,6 +102,12 @@ def _entry(group: list[_Prepared], out: Path, title: Callable[[str], str]) -> En
 
 def _format(details: Mapping[str, Any]) -> Format:
     return "SFT" if "completion_tokens" in details else "prompts"
+
+
+def pass_rate(trajectories: Mapping[str, Any]) -> float | None:
+    """Return the share of a teacher's completions that a manifest says are correct."""
+    found = trajectories.get("pass_rate")
+    return float(found) if isinstance(found, int | float) else None
 
 
 def _kept(details: Mapping[str, Any], trajectories: Mapping[str, Any]) -> float | None:

@@ -29,6 +29,7 @@ class Entry:
         rows: How many rows it has; None if nobody knows without fetching or repairing it.
         expected: How many rows it should have; None if nobody says.
         kept_fraction: Share of what it was made from that is in it.
+        pass_rate: Share of the teacher's completions that are correct; None if nobody says.
         teacher: Who wrote its completions: its name, and its model's where that is another.
         sampling: How they were drawn.
         digest: Content digest of prepared data: equal data has equal digests.
@@ -49,6 +50,7 @@ class Entry:
     rows: int | None = None
     expected: int | None = None
     kept_fraction: float | None = None
+    pass_rate: float | None = None
     teacher: str = ""
     sampling: Mapping[str, Any] = attrs.field(factory=dict)
     digest: str = ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from forget.errors import DataError
+from forget.inventory.prepared import data_folders, pass_rate
 from forget.inventory.records import Entry, State, teacher_label
 from forget.store.manifest import read_manifest
 from forget.training.trajectories.store import ABOUT, LINES, read_about, scan
@@ -34,37 +35,64 @@ def _progress(folder: Path) -> tuple[int, int]:
     return len(found), damaged
 
 
-def store_entries(out: Path) -> list[Entry]:
-    """List the stores below an output folder with how far they are and who uses them."""
+def _count(folder: Path) -> tuple[int, int]:
+    """Count the lines, whatever they hold."""
+    size, lines = 2**20, 0
+    try:
+        with (folder / LINES).open("rb") as file:
+            while block := file.read(size):
+                lines += block.count(b"\n")
+    except FileNotFoundError:
+        return 0, 0
+    return lines, 0
+
+
+class _Use(NamedTuple):
+    """A run whose data was made from a store, and the pass rate that was found then."""
+
+    run: str
+    pass_rate: float | None
+
+
+def store_entries(out: Path, *, quick: bool = False) -> list[Entry]:
+    """List the stores below an output folder with how far they are and who uses them.
+
+    Args:
+        out: The output folder.
+        quick: Count lines and do not read them: a damaged one, which is asked again, counts too.
+    """
     users = _users(out)
-    return [_entry(folder, out, users) for folder in store_folders(out)]
+    progress = _count if quick else _progress
+    return [_entry(folder, out, users, progress(folder)) for folder in store_folders(out)]
 
 
-def _users(out: Path) -> dict[str, list[str]]:
+def _users(out: Path) -> dict[str, list[_Use]]:
     """Return the runs whose data was made from each store."""
-    from forget.inventory.prepared import data_folders
-
-    users: dict[str, list[str]] = {}
+    users: dict[str, list[_Use]] = {}
     for folder in data_folders(out):
         manifest = read_manifest(folder)
         made_from = manifest.details.get("trajectories") if manifest else None
         if isinstance(made_from, Mapping) and isinstance(made_from.get("store"), str):
             run = folder.parent.relative_to(out).as_posix()
-            users.setdefault(made_from["store"].strip("/"), []).append(run)
+            use = _Use(run, pass_rate(made_from))
+            users.setdefault(made_from["store"].strip("/"), []).append(use)
     return users
 
 
-def _entry(folder: Path, out: Path, users: Mapping[str, Iterable[str]]) -> Entry:
+def _entry(
+    folder: Path, out: Path, users: Mapping[str, Sequence[_Use]], progress: tuple[int, int]
+) -> Entry:
     relative = folder.relative_to(out).as_posix()
-    lines = folder / LINES
+    lines, uses = folder / LINES, users.get(relative, ())
     common: dict[str, Any] = {
         "folder": relative,
         "path": folder,
         "format": "trajectories",
-        "runs": tuple(users.get(relative, ())),
+        "runs": tuple(use.run for use in uses),
+        "pass_rate": uses[-1].pass_rate if uses else None,
         "bytes": lines.stat().st_size if lines.is_file() else 0,
     }
-    rows, damaged = _progress(folder)
+    rows, damaged = progress
     try:
         store = read_about(folder)
     except DataError:

@@ -64,7 +64,12 @@ class CheckpointFindings:
     @property
     def average(self) -> Average | None:
         """Mean delta over the benchmarks; None while some are missing."""
-        if self.missing or not self.benchmarks:
+        return None if self.missing else self.average_so_far
+
+    @property
+    def average_so_far(self) -> Average | None:
+        """Mean delta over those benchmarks that are evaluated; None if none is."""
+        if not self.benchmarks:
             return None
         return macro_average([finding.change for finding in self.benchmarks])
 

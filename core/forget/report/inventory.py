@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from forget.inventory.audit import Check
 from forget.inventory.records import Entry
+from forget.report import markdown
 from forget.report.paths import Paths
 
 __all__ = ["as_markdown", "render_checks", "render_inventory"]
@@ -72,8 +72,7 @@ def as_markdown(entries: Iterable[Entry]) -> str:
         "Directory", "Format", "Train Samples", "Purpose", "Kept", "Teacher", "Digest", "Runs",
         "State",
     )  # fmt: skip
-    lines = [heading, ("---",) * len(heading)]
-    lines += [
+    lines = [
         (
             f"`{entry.folder}`" if entry.folder else entry.dataset,
             entry.format + (f" ({entry.split})" if entry.split else ""),
@@ -87,7 +86,7 @@ def as_markdown(entries: Iterable[Entry]) -> str:
         )
         for entry in entries
     ]
-    return "".join(f"| {' | '.join(_cell(cell) for cell in line)} |\n" for line in lines)
+    return markdown.table(heading, lines)
 
 
 def _sources(entries: Iterable[Entry]) -> Table:
@@ -188,7 +187,3 @@ def _percent(share: float | None) -> str:
         return ""
     # One lost of thousands is no hundred per cent.
     return f"{min(100 * share, 99.9 if share < 1 else 100):.1f} %"
-
-
-def _cell(text: str) -> str:
-    return re.sub(r"\s+", " ", text).replace("|", "\\|")

@@ -12,7 +12,7 @@ from rich.text import Text
 from forget.metrics import Average, PairedDifference
 from forget.report.findings import CheckpointFindings, Finding, Findings
 
-__all__ = ["change_cells", "nats", "points", "render"]
+__all__ = ["beyond_error", "change_cells", "nats", "points", "render", "signed"]
 
 _EXPLANATION = (
     "delta = checkpoint - base on the same items, in points of 100; negative = forgotten. "
@@ -58,14 +58,14 @@ def _numbers(finding: Finding) -> list[str | Text]:
 def _summary(checkpoint: CheckpointFindings) -> Iterator[Text]:
     worst, task = checkpoint.worst, checkpoint.task
     if worst is not None and worst.change.delta < 0:
-        yield Text(f"worst: {worst.benchmark} {_signed(worst.change.delta)}")
+        yield Text(f"worst: {worst.benchmark} {signed(worst.change.delta)}")
     elif worst is not None:
         yield Text("worst: no benchmark lost anything")
     if task is not None:
         yield Text(
             f"task accuracy ({task.benchmark.removeprefix('task:')}, {task.change.items} held-out "
             f"problems): {points(task.base_score)} -> {points(task.score)} "
-            f"({_signed(task.change.delta)} ± {_error(task.change.stderr)}); cut at the length "
+            f"({signed(task.change.delta)} ± {_error(task.change.stderr)}); cut at the length "
             f"limit: {points(task.base_details['truncation_rate'])} % -> "
             f"{points(task.details['truncation_rate'])} %"
         )
@@ -88,9 +88,14 @@ def _distance(drift: Mapping[str, Any]) -> str:
 
 def change_cells(change: PairedDifference | Average) -> tuple[Text, str]:
     """Colour a delta only where it is more than two standard errors away from zero."""
-    sure = change.stderr is not None and abs(change.delta) > 2 * change.stderr
+    sure = beyond_error(change.delta, change.stderr)
     style = ("red" if change.delta < 0 else "green") if sure else ""
-    return Text(_signed(change.delta), style=style), _error(change.stderr)
+    return Text(signed(change.delta), style=style), _error(change.stderr)
+
+
+def beyond_error(delta: float, stderr: float | None) -> bool:
+    """Say whether a delta is more than two standard errors away from zero."""
+    return stderr is not None and abs(delta) > 2 * stderr
 
 
 def nats(value: float | None, digits: int = 3) -> str:
@@ -103,7 +108,8 @@ def points(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def _signed(share: float) -> str:
+def signed(share: float) -> str:
+    """Write a change of a share in points of 100, with its sign."""
     return f"{100 * share:+.1f}"
 
 

@@ -50,6 +50,16 @@ class Expectations:
         left = max(0, checkpoints - len(run.folder.steps()))
         return Expected(left + len(run.settings.wise_ft), length.exact)
 
+    def steps(self, run: Run, rows: int | None) -> int | None:
+        """Return how many steps the training of a run will take; None where nobody can say.
+
+        Args:
+            run: The run.
+            rows: Rows of its prepared data; None if there are none yet.
+        """
+        length = self.length(run, rows)
+        return sum(length.phases) if length is not None and length.exact else None
+
     def length(self, run: Run, rows: int | None) -> Length | None:
         """Return how long the training of a run will be; None if it is not known.
 

@@ -17,7 +17,7 @@ from forget.session import EngineOptions, Session, open_session
 from forget.store.atomic import write_json
 from forget.store.layout import Workspace
 
-__all__ = ["Asked", "asked_of", "forget_asked", "remember"]
+__all__ = ["Asked", "asked_of", "forget_asked", "readable", "remember"]
 
 
 @attrs.frozen(kw_only=True)
@@ -83,8 +83,21 @@ def asked_of(workspace: Workspace) -> list[Asked]:
     Raises:
         DataError: A file is not what `remember` wrote.
     """
-    found = [_read(path) for path in workspace.requests.glob("*.json")]
-    return sorted(found, key=lambda asked: (asked.since, asked.name))
+    found, broken = readable(workspace)
+    if broken:
+        raise broken[0]
+    return found
+
+
+def readable(workspace: Workspace) -> tuple[list[Asked], list[DataError]]:
+    """Return the same as `asked_of`, and what is wrong with the files that cannot be read."""
+    found, broken = [], []
+    for path in sorted(workspace.requests.glob("*.json")):
+        try:
+            found.append(_read(path))
+        except DataError as error:
+            broken.append(error)
+    return sorted(found, key=lambda asked: (asked.since, asked.name)), broken
 
 
 def forget_asked(workspace: Workspace, asked: Asked) -> None:

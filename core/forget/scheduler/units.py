@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import attrs
 
-from forget.errors import DataError, ModelError
-from forget.evaluation.record import read_record
+from forget.errors import ModelError
+from forget.evaluation.record import recorded_digests
 from forget.evaluation.sweep import Sweep
 from forget.inference.weights import model_digest
 from forget.plan import Run
@@ -18,7 +18,18 @@ from forget.session import Session
 from forget.store.layout import checkpoint_name
 from forget.store.manifest import read_manifest
 
-__all__ = ["Found", "Stage", "State", "Unit", "prepared", "trained", "units_of"]
+__all__ = [
+    "Found",
+    "Looked",
+    "Stage",
+    "State",
+    "Unit",
+    "model_part",
+    "prepared",
+    "trained",
+    "unit_prefix",
+    "units_of",
+]
 
 Stage = Literal["prepare", "generate", "train", "evaluate"]
 """What is done; to generate is to prepare with a teacher, which is another kind of job."""
@@ -41,6 +52,7 @@ class Unit:
         state: What is to be done of it.
         detail: What is done of it, in words.
         expected: Models that it evaluates; None where their number is not known yet.
+        steps: Optimiser steps that a training will take; None where that is not known yet.
         exact: It is so many; else at most.
     """
 
@@ -53,6 +65,7 @@ class Unit:
     state: State
     detail: str = ""
     expected: int | None = None
+    steps: int | None = None
     exact: bool = True
 
     @property
@@ -61,24 +74,51 @@ class Unit:
         return f"{self.run.title}: {self.stage} {self.model}".rstrip()
 
 
-def units_of(runs: Sequence[Run], session: Session) -> list[Unit]:
+class Looked(NamedTuple):
+    """Where the evaluations of a run are looked for.
+
+    Attributes:
+        sweep: What its models are scored on, and by what.
+        base: Digest of its base model; None where that is not known.
+    """
+
+    sweep: Sweep
+    base: str | None
+
+
+def units_of(
+    runs: Sequence[Run], session: Session, look: Callable[[Run], Looked] | None = None
+) -> list[Unit]:
     """Return the units of some runs, each after those that it needs.
 
     A base model is evaluated once for all runs on the same dataset; for one dataset after the
     other, because these have their benchmarks in common. So have runs by the same teacher its
     completions: one of them asks, and the next one asks for what is left.
+
+    Args:
+        runs: The runs.
+        session: What they work with.
+        look: Says of the first run of a model and dataset where to look for evaluations; None
+            looks for those of this machine.
     """
+
+    def look_here(run: Run) -> Looked:
+        there = run.model.folder is not None
+        digest = run.model.digest(recompute=False) if there else None
+        return Looked(session.sweep(run.exams, run.model.folder), digest)
+
+    look = look or look_here
     units: list[Unit] = []
-    sweeps: dict[tuple[str, str], Sweep] = {}
+    looked: dict[tuple[str, str], Looked] = {}
     last_base: dict[str, str] = {}
     last_asked: dict[tuple[str, ...], str] = {}
     expectations = Expectations(session)
     for run in runs:
         key = run.model.name, run.dataset.record.name
-        if key not in sweeps:
-            sweeps[key] = session.sweep(run.exams, run.model.folder)
-            units.append(_base(run, sweeps[key], last_base))
-        units += _of_run(run, sweeps[key], last_asked, expectations)
+        if key not in looked:
+            looked[key] = look(run)
+            units.append(_base(run, looked[key], last_base))
+        units += _of_run(run, looked[key].sweep, last_asked, expectations)
     done = {unit.name for unit in units if unit.state == "done"}
     return [_settled(unit, done) for unit in units]
 
@@ -104,8 +144,8 @@ class Found(NamedTuple):
     rows: int | None = None
 
 
-def _base(run: Run, sweep: Sweep, last: dict[str, str]) -> Unit:
-    digest = None if run.model.folder is None else run.model.digest(recompute=False)
+def _base(run: Run, looked: Looked, last: dict[str, str]) -> Unit:
+    sweep, digest = looked
     found = Found("ready") if digest is None else _scored(digest, sweep)
     name = "/".join((*_parts(run)[:3], BASE))
     before = last.get(run.model.name)
@@ -128,7 +168,7 @@ def _of_run(
     last_asked: dict[tuple[str, ...], str],
     expectations: Expectations,
 ) -> Iterator[Unit]:
-    prefix = "/".join(_parts(run))
+    prefix = unit_prefix(run)
     digests = _digests(run)
     data, training = prepared(run), trained(run, digests)
     prepare = _prepare(run, f"{prefix}/prepare", data, last_asked)
@@ -139,6 +179,7 @@ def _of_run(
         needs=(prepare.name,),
         state=training.state,
         detail=training.detail,
+        steps=None if training.state == "done" else expectations.steps(run, data.rows),
     )
     yield from (prepare, train)
     for model, digest in digests.items():
@@ -146,7 +187,7 @@ def _of_run(
         if training.state == "done" or model.name == checkpoint_name(model.step):
             found = _scored(digest, sweep) if digest else Found("ready", "damaged")
             yield Unit(
-                name=f"{prefix}/evaluate/{model.name.replace(' ', '-')}",
+                name=f"{prefix}/evaluate/{model_part(model.name)}",
                 stage="evaluate",
                 run=run,
                 model=model.name,
@@ -189,6 +230,16 @@ def _parts(run: Run) -> tuple[str, ...]:
     return run.folder.path.parts[-5:]
 
 
+def unit_prefix(run: Run) -> str:
+    """Return what the names of a run's units begin with, those of its base left out."""
+    return "/".join(_parts(run))
+
+
+def model_part(model: str) -> str:
+    """Return how the name of a unit that evaluates a model ends."""
+    return model.replace(" ", "-")
+
+
 def _digests(run: Run) -> dict[TrainedModel, str | None]:
     """Return the digest of each model that a run makes; None if it is not there, or damaged."""
     found: dict[TrainedModel, str | None] = {}
@@ -215,11 +266,8 @@ def trained(run: Run, digests: Mapping[TrainedModel, str | None] | None = None) 
     digests = _digests(run) if digests is None else digests
     steps = run.folder.steps()
     detail = f"step {steps[-1]:,}" if steps else ""
-    try:
-        lines = read_record(run.folder.sweep).checkpoints if run.folder.sweep.is_file() else ()
-    except DataError:
-        lines = ()
-    if steps and {x.name: x.digest for x in lines} == {m.name: d for m, d in digests.items()}:
+    made = {model.name: digest for model, digest in digests.items()}
+    if steps and recorded_digests(run.folder.sweep) == made:
         return Found("done", detail)
     return Found("begun" if steps else "ready", detail)
 

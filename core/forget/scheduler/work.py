@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import resource
 import sys
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 
 import attrs
 
-from forget.errors import RequestError
+from forget.errors import ForgetError, RequestError
 from forget.plan import Run
 from forget.progress import Progress
 from forget.run import (
@@ -27,10 +28,13 @@ from forget.scheduler.units import Stage, prepared, trained
 from forget.session import Session
 from forget.store import journal
 from forget.store.layout import checkpoint_name
-from forget.store.lock import exclusive
+from forget.store.lock import exclusive, holder_of
 from forget.store.manifest import read_manifest
 
 __all__ = ["check_work", "work"]
+
+_LEFT_S = 60.0
+"""Age at which the mark of a process that holds it no more was left by a killed one."""
 
 
 def check_work(run: Run, stage: Stage, models: Sequence[str]) -> None:
@@ -83,7 +87,7 @@ def work(
     if stage == "evaluate":
         _evaluate(run, models or _there(run), session, progress)
         return
-    with exclusive(run.folder.lock):
+    with exclusive(run.folder.lock, stage):
         before = trained(run) if stage == "train" else prepared(run)
         stages = Stages(run, session, progress)
         with _recorded(run, stage, 0, session, whole=before.state == "ready"):
@@ -95,10 +99,25 @@ def _evaluate(run: Run, models: Sequence[str], session: Session, progress: Progr
     left = [name for name in models if stages.unfinished(name)]
     if not left:
         progress.note("There is nothing left to do.")
-    with _recorded(run, "evaluate", len(left), session, whole=True):
+    with _announced(run, left), _recorded(run, "evaluate", len(left), session, whole=True):
         stages.evaluate(left)
     if trained(run).state == "done":
         refresh_record(run, session)
+
+
+@contextmanager
+def _announced(run: Run, models: Sequence[str]) -> Iterator[None]:
+    """Let others see that models are evaluated here; several processes may be at the same."""
+    folder = run.folder.evaluating
+    for left in folder.iterdir() if folder.is_dir() else ():
+        if holder_of(left) is None and time.time() - left.stat().st_mtime > _LEFT_S:
+            left.unlink(missing_ok=True)
+    mark = folder / f"{platform.node()}-{os.getpid()}"
+    with exclusive(mark, "evaluate", *models):
+        try:
+            yield
+        finally:
+            mark.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -106,10 +125,16 @@ def _recorded(
     run: Run, stage: Stage, models: int, session: Session, *, whole: bool
 ) -> Iterator[None]:
     """Write down what a stage took, if all of it was done at once; killed, it writes nothing."""
-    started, status = time.monotonic(), "failed"
+    started, status, why = time.monotonic(), "failed", ""
     try:
         yield
         status = "done"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    except Exception as error:
+        why = str(error) if isinstance(error, ForgetError) else f"{type(error).__name__}: {error}"
+        raise
     finally:
         if whole and (models or stage != "evaluate"):
             record = {
@@ -121,6 +146,7 @@ def _recorded(
                 "host": platform.node(),
                 "machine": attrs.asdict(session.machine) if stage == "evaluate" else None,
                 "status": status,
+                **({"why": why} if why else {}),
             }
             journal.append(run.folder.work_journal, [record])
 

@@ -86,6 +86,11 @@ class RunFolder:
         return self.path / "transforms"
 
     @property
+    def curve(self) -> Path:
+        """The training curve, a line each."""
+        return self.path / "metrics.jsonl"
+
+    @property
     def sweep(self) -> Path:
         """Which evaluations belong to the run."""
         return self.path / "sweep.json"
@@ -104,6 +109,11 @@ class RunFolder:
     def lock(self) -> Path:
         """Held by the process that works on the run."""
         return self.path / ".lock"
+
+    @property
+    def evaluating(self) -> Path:
+        """A file for each process that evaluates models of the run without holding `lock`."""
+        return self.path / ".evaluating"
 
     @property
     def log(self) -> Path:
@@ -138,6 +148,11 @@ class Workspace:
         found = (self.root / "runs").glob("*/*/*/*/seed-*/run.toml")
         return [RunFolder(path.parent) for path in sorted(found)]
 
+    def runs_begun(self) -> list[RunFolder]:
+        """List every run directory, also those where nothing is frozen yet, by path."""
+        found = (self.root / "runs").glob("*/*/*/*/seed-*")
+        return [RunFolder(path) for path in sorted(found)]
+
     @property
     def trajectories(self) -> Path:
         """The folder of all teachers' completions."""
@@ -153,9 +168,13 @@ class Workspace:
         """The folder of everything that has to do with a cluster's jobs."""
         return self.root / "slurm"
 
+    def evaluations_of(self, model_digest: str) -> Path:
+        """Return the folder of one model's evaluations."""
+        return self.root / "evaluations" / model_digest[:16]
+
     def evaluation(self, model_digest: str, benchmark: str, fingerprint: str) -> Path:
         """Return the folder of one model's evaluation on one benchmark."""
-        return self.root / "evaluations" / model_digest[:16] / benchmark / fingerprint
+        return self.evaluations_of(model_digest) / benchmark / fingerprint
 
     def comparison(self, identity: str) -> Path:
         """Return the record of one `forget eval`."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from forget.store.atomic import storage_errors, write_json
 __all__ = [
     "MANIFEST",
     "Manifest",
+    "complete_kind",
     "fault",
     "file_digest",
     "known_digest",
@@ -27,6 +29,7 @@ __all__ = [
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
+_BLOCK = 2**16
 
 
 @attrs.frozen(kw_only=True)
@@ -85,7 +88,7 @@ def seal(folder: Path, kind: str, details: Mapping[str, Any]) -> Manifest:
     return Manifest(kind=kind, details=details, files=files)
 
 
-def read_manifest(folder: Path) -> Manifest | None:
+def read_manifest(folder: Path | str) -> Manifest | None:
     """Return the manifest of a folder whose files all have their sizes; None if it is incomplete.
 
     Digests are not computed: see `verify`.
@@ -93,17 +96,51 @@ def read_manifest(folder: Path) -> Manifest | None:
     manifest = _parsed(folder)
     if manifest is None:
         return None
+    sizes = ((name, size) for name, (size, _) in manifest.files.items())
+    return manifest if _have(folder, sizes) else None
+
+
+def complete_kind(folder: str) -> str | None:
+    """Return the kind of a folder whose files all have their sizes; None if it is incomplete.
+
+    The same as `read_manifest` for who asks of tens of thousands of folders and needs no more.
+    """
     try:
-        holds = all((folder / n).stat().st_size == size for n, (size, _) in manifest.files.items())
-    except OSError:
+        plain = json.loads(_content(f"{folder}/{MANIFEST}"))
+        sizes = [(name, file["bytes"]) for name, file in plain["files"].items()]
+        return str(plain["kind"]) if _have(folder, sizes) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return manifest if holds else None
 
 
-def _parsed(folder: Path) -> Manifest | None:
+def _have(folder: Path | str, sizes: Iterable[tuple[str, int]]) -> bool:
+    """Say whether a folder has files of these names and sizes."""
+    try:
+        for name, size in sizes:
+            # To make a Path of it takes longer than to ask the disk.
+            if os.stat(f"{folder}/{name}").st_size != size:  # noqa: PTH116
+                return False
+    except OSError:
+        return False
+    return True
+
+
+def _content(path: str) -> bytes:
+    """Read a small file, in half the time that a file object takes."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        content = os.read(descriptor, _BLOCK)
+        while more := os.read(descriptor, _BLOCK):
+            content += more
+        return content
+    finally:
+        os.close(descriptor)
+
+
+def _parsed(folder: Path | str) -> Manifest | None:
     """Return what a manifest says, whatever has become of the files; None if it is none."""
     try:
-        plain = json.loads((folder / MANIFEST).read_text())
+        plain = json.loads(_content(f"{folder}/{MANIFEST}"))
         files = {str(name): (int(f["bytes"]), f["sha256"]) for name, f in plain["files"].items()}
         return Manifest(kind=plain["kind"], details=dict(plain["details"]), files=files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -13,7 +13,7 @@ from forget.convert import to_plain
 from forget.errors import FrozenRunError
 from forget.store.atomic import write_text
 
-__all__ = ["differences", "freeze", "read"]
+__all__ = ["check_same", "differences", "freeze", "read", "read_settings"]
 
 
 def freeze(path: Path, settings: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
@@ -27,12 +27,20 @@ def freeze(path: Path, settings: Mapping[str, Any], provenance: Mapping[str, Any
     Raises:
         FrozenRunError: The run directory holds a run with other settings.
     """
-    wanted = _without_none(to_plain(settings))
     if not path.exists():
-        document = {"settings": wanted, "provenance": _without_none(to_plain(provenance))}
-        write_text(path, tomli_w.dumps(document))
+        document = {"settings": settings, "provenance": provenance}
+        write_text(path, tomli_w.dumps(_without_none(to_plain(document))))
         return
-    found = differences(read(path).get("settings", {}), wanted)
+    check_same(path, read_settings(path), settings)
+
+
+def check_same(path: Path, frozen: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Check that what a `run.toml` freezes is what is wanted.
+
+    Raises:
+        FrozenRunError: It is not; the difference is in the message.
+    """
+    found = differences(frozen, _without_none(to_plain(settings)))
     if found:
         raise FrozenRunError(
             f"{path.parent} holds a run with other settings: {'; '.join(found)}. Ask for the same "
@@ -46,13 +54,41 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         FrozenRunError: It is not valid TOML (edited by hand, or not ours).
     """
+    return _parsed(path, _text(path))
+
+
+def _text(path: Path) -> str:
     try:
-        return tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FrozenRunError(
-            f"{path} is not a readable run file ({error}). Restore it, or move the folder away "
-            "and run again."
-        ) from error
+        return path.read_text()
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, error) from error
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: ValueError) -> FrozenRunError:
+    return FrozenRunError(
+        f"{path} is not a readable run file ({error}). Restore it, or move the folder away "
+        "and run again."
+    )
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Return what a `run.toml` freezes.
+
+    Raises:
+        FrozenRunError: See `read`.
+    """
+    # Provenance follows, is longer, and takes most of the time of reading a hundred of these.
+    text = _text(path)
+    head = text.partition("\n[provenance")[0]
+    found = _parsed(path, head if "[settings]" in head else text)
+    return dict(found.get("settings", {}))
 
 
 def differences(
