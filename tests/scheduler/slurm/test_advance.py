@@ -185,3 +185,18 @@ def test_clocks_are_not_compared(
     assert study.advance().submitted == []
     empty(cluster)
     assert len(study.advance().submitted) == 2
+
+
+def test_whatever_the_folder_is_called(cluster: SlurmCluster, tmp_path: Path) -> None:
+    """Through the command line, `sbatch`, the node's shell, a container and back."""
+    name = "it's $(touch injected) `touch injected` 100%j \"\u03bb\"\n#SBATCH --mem=1T"
+    study = StubStudy(tmp_path / name, work='printf "%s\\n" "$@"; exit 7')
+    submitted = study.submit(cluster)["submitted"]
+    assert len(submitted) == 2
+    cluster.wait(lambda: not cluster.jobs(), timeout_s=120)
+    assert study.ledger.quarantined.keys() == {BASE, PREPARE}
+    for job in submitted:
+        log = (study.place.job(job["name"]) / "log").read_text()
+        assert f"--out\n{study.out}\n" in log
+        assert f"--registry\n{study.registry}" in log
+    assert not list(tmp_path.rglob("injected"))
