@@ -189,7 +189,7 @@ def test_clocks_are_not_compared(
 
 def test_whatever_the_folder_is_called(cluster: SlurmCluster, tmp_path: Path) -> None:
     """Through the command line, `sbatch`, the node's shell, a container and back."""
-    name = "it's $(touch injected) `touch injected` 100%j \"\u03bb\"\n#SBATCH --mem=1T"
+    name = 'it\'s $(touch injected) `touch injected` 100%j "\u03bb"\n#SBATCH --mem=1T'
     study = StubStudy(tmp_path / name, work='printf "%s\\n" "$@"; exit 7')
     submitted = study.submit(cluster)["submitted"]
     assert len(submitted) == 2
