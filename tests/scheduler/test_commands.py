@@ -84,7 +84,7 @@ def test_a_command_asks_for_the_same_again(session: Session, asked: dict[str, An
     program, word, *words = shlex.split(run_command(request, session))
     assert (program, word) == ("forget", "run")
     parsed = run.make_context("run", words).params
-    assert (parsed.pop("executor"), parsed.pop("slots")) == (None, None)
+    assert [parsed.pop(name) for name in ("executor", "slots", "cluster")] == [None] * 3
     assert not parsed.pop("dry_run")
     assert not parsed.pop("as_json")
     again, rest = request_from(**parsed)
@@ -100,7 +100,7 @@ def test_on_a_cluster_and_where_it_need_not_be_said(
     request = RunRequest(study="demo", method="gt-sft")
     monkeypatch.chdir(tmp_path)
     assert run_command(request, session, "ours") == (
-        "forget run --study demo --method gt-sft --on slurm"
+        "forget run --study demo --method gt-sft --on slurm --cluster ours"
     )
     assert report_command(session) == "forget report"
     monkeypatch.chdir("/")

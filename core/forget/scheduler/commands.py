@@ -114,6 +114,7 @@ def run_command(request: RunRequest, session: Session, cluster: str = "") -> str
         "set": _assignments(request.overrides),
         "sweep": [f"{name}={','.join(values)}" for name, values in request.sweep.items()],
         "on": "slurm" if cluster else None,
+        "cluster": cluster or None,
         **_of_session(session),
         "out": _out(session),
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.slurm.fake_commands import FakeCommands
+from scheduler.slurm.stub_study import empty
 from slurm_cluster import SlurmCluster, slurm_cluster
 
 
@@ -30,5 +31,4 @@ def cluster(running: SlurmCluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     for name, value in running.variables.items():
         monkeypatch.setenv(name, value)
     yield running
-    running.ask("scancel", "--me")
-    running.wait(lambda: not running.jobs())
+    empty(running)

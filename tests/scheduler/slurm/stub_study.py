@@ -26,6 +26,17 @@ if [ "$5" = work ]; then source {work}; else exec "$@"; fi
 """
 
 
+def empty(cluster: SlurmCluster) -> None:
+    """Cancel everything, those that wait first: they would start when another one ends."""
+
+    def emptied() -> bool:
+        cluster.ask("scancel", "--me", "--state=PENDING")
+        cluster.ask("scancel", "--me")
+        return not cluster.jobs()
+
+    cluster.wait(emptied)
+
+
 class StubStudy(SmallStudy):
     """One model, one dataset, one method: a base and data are ready, and never done.
 

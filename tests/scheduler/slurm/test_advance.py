@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.slurm.stub_study import BASE, PREPARE, StubStudy
+from scheduler.slurm.stub_study import BASE, PREPARE, StubStudy, empty
 from slurm_cluster import SlurmCluster
 
 pytestmark = pytest.mark.slow
@@ -51,8 +51,7 @@ def test_a_job_that_was_deleted_is_submitted_again(cluster: SlurmCluster, tmp_pa
     study = StubStudy(tmp_path / "study", 'options = ["--hold"]')
     study.ask()
     first = study.advance().submitted
-    cluster.ask("scancel", "--me")
-    cluster.wait(lambda: not cluster.jobs())
+    empty(cluster)
     again = study.advance()
     assert {job.units[0] for job in again.submitted} == {BASE, PREPARE}
     assert {job.name for job in again.submitted}.isdisjoint(job.name for job in first)
@@ -66,8 +65,7 @@ def test_a_job_that_nobody_knows_any_more(cluster: SlurmCluster, tmp_path: Path)
     study = StubStudy(tmp_path / "study", 'options = ["--hold"]')
     study.ask()
     jobs = study.advance().submitted
-    cluster.ask("scancel", "--me")
-    cluster.wait(lambda: not cluster.jobs())
+    empty(cluster)
     other = foreign(cluster, "10M")
     text = study.place.ledger.read_text().replace(f'"{jobs[0].job}"', f'"{other}"')
     name, odd = jobs[0].name, f"{jobs[0].name}-unknown"
@@ -178,13 +176,27 @@ def test_a_request_that_cannot_be_planned_is_left_out(
 def test_clocks_are_not_compared(
     cluster: SlurmCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = StubStudy(tmp_path / "study")
+    study = StubStudy(tmp_path / "study", 'options = ["--hold"]')
     study.ask()
     now = time.time
     monkeypatch.setattr("forget.scheduler.slurm.ledger.time.time", lambda: now() + 9 * 3600)
     study.advance()
     monkeypatch.setattr("forget.scheduler.slurm.ledger.time.time", now)
     assert study.advance().submitted == []
-    cluster.ask("scancel", "--me")
-    cluster.wait(lambda: not cluster.jobs())
+    empty(cluster)
     assert len(study.advance().submitted) == 2
+
+
+def test_whatever_the_folder_is_called(cluster: SlurmCluster, tmp_path: Path) -> None:
+    """Through the command line, `sbatch`, the node's shell, a container and back."""
+    name = 'it\'s $(touch injected) `touch injected` 100%j "\u03bb"\n#SBATCH --mem=1T'
+    study = StubStudy(tmp_path / name, work='printf "%s\\n" "$@"; exit 7')
+    submitted = study.submit(cluster)["submitted"]
+    assert len(submitted) == 2
+    cluster.wait(lambda: not cluster.jobs(), timeout_s=120)
+    assert study.ledger.quarantined.keys() == {BASE, PREPARE}
+    for job in submitted:
+        log = (study.place.job(job["name"]) / "log").read_text()
+        assert f"--out\n{study.out}\n" in log
+        assert f"--registry\n{study.registry}" in log
+    assert not list(tmp_path.rglob("injected"))

@@ -16,7 +16,7 @@ from forget.scheduler.slurm.ends import End
 from forget.scheduler.slurm.guard import guard
 from forget.scheduler.slurm.ledger import Quarantine
 from forget.scheduler.slurm.script import NOT_WANTED
-from scheduler.slurm.stub_study import BASE, PREPARE, StubStudy
+from scheduler.slurm.stub_study import BASE, PREPARE, StubStudy, empty
 from slurm_cluster import SlurmCluster
 
 pytestmark = pytest.mark.slow
@@ -66,11 +66,10 @@ def test_a_job_that_was_cancelled_while_it_started_does_not_work(
 
 
 def test_tried_again(cluster: SlurmCluster, tmp_path: Path) -> None:
-    study = StubStudy(tmp_path / "study")
+    study = StubStudy(tmp_path / "study", 'options = ["--hold"]')
     study.ask()
     study.advance()
-    cluster.ask("scancel", "--me")
-    cluster.wait(lambda: not cluster.jobs())
+    empty(cluster)
     ledger = type(study.ledger).to_write(study.place.ledger)
     for unit in (BASE, PREPARE):
         ledger.quarantine(Quarantine(unit=unit, why="why", log="", last=""))

@@ -7,6 +7,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from forget.errors import DataError
 from forget.scheduler.slurm.ends import End
 from forget.scheduler.slurm.ledger import Ledger, Quarantine, SlurmJob, UnitEnd
 from forget.scheduler.slurm.sizes import JobSize
@@ -79,3 +80,18 @@ def test_there_is_none_yet(tmp_path: Path) -> None:
     ledger = Ledger.to_write(tmp_path / "ledger.jsonl")
     assert (ledger.jobs, ledger.next_number) == ({}, 1)
     assert not (tmp_path / "ledger.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event": "submitted", "name": "nobody", "number": "1"}',
+        "[]",
+        '{"event": "intended"}',
+        "{}",
+    ],
+)
+def test_what_nobody_wrote_there_is_said(tmp_path: Path, line: str) -> None:
+    (tmp_path / "ledger.jsonl").write_text(f'{{"event": "retried", "unit": "x"}}\n{line}\n')
+    with pytest.raises(DataError, match=r"Line 2 of .*ledger\.jsonl is not what was written"):
+        Ledger(tmp_path / "ledger.jsonl")

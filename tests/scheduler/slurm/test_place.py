@@ -46,6 +46,7 @@ def test_a_cluster_may_have_any_name(tmp_path: Path, name: str) -> None:
         assert found.root == Place(Workspace(tmp_path), name).root
         assert found.is_of(name)
         assert not found.is_of("another")
+        assert not found.is_of("")  # what was asked of this machine
 
 
 def test_it_is_said_which_to_choose(tmp_path: Path) -> None:

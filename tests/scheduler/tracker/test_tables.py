@@ -101,7 +101,7 @@ def test_as_markdown(tracker: Tracker) -> None:
     assert all(len({len(row) for row in table}) == 1 for table in found)
     assert found[1][0] == ["Method", "Dataset", "Checkpoints", "Steps", "Status"]
     assert found[1][1] == ["GT-SFT", "Arithmetic", "2 (every 100)", "200", "done"]
-    assert found[1][4] == ["PI", "Arithmetic", "0 of 2 (every 100)", "0 of 200", "running"]
+    assert found[1][4] == ["PI", "Arithmetic", "0 of 4 (every 100)", "0 of 200", "running"]
     assert found[2][1] == ["GT-SFT", "Arithmetic", "3/3", "done", "—"]
     assert found[3][2][-1] == "unfinished: 5 of 20"
     assert found[3][2][3] == "43.1 %"

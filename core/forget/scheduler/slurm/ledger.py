@@ -10,7 +10,8 @@ from typing import Any
 
 import attrs
 
-from forget.convert import structure, to_plain
+from forget.convert import BadValue, structure, to_plain
+from forget.errors import DataError
 from forget.scheduler.slurm.ends import End, How
 from forget.scheduler.slurm.sizes import JobSize
 from forget.scheduler.slurm.tries import Tries
@@ -87,6 +88,12 @@ class Quarantine:
 class Ledger:
     """The journal of one cluster's jobs; hold the lock of its folder to write.
 
+    Args:
+        path: Its file.
+
+    Raises:
+        DataError: It is damaged.
+
     Attributes:
         open: Jobs that may still do something, by name.
         jobs: All jobs, by name.
@@ -100,8 +107,15 @@ class Ledger:
         self.open: dict[str, SlurmJob] = {}
         self.tries: dict[str, Tries] = {}
         self.quarantined: dict[str, Quarantine] = {}
-        for event in journal.read(path):
-            self._apply(event)
+        for number, event in enumerate(journal.read(path), start=1):
+            try:
+                self._apply(event)
+            except (KeyError, TypeError, BadValue) as error:
+                raise DataError(
+                    f"Line {number} of {path} is not what was written there ({error!r}). Take the "
+                    "file from a backup, or cancel its jobs by `scancel` and move it away: what is "
+                    "done stays done."
+                ) from error
 
     @classmethod
     def to_write(cls, path: Path) -> Ledger:

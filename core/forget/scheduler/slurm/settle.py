@@ -42,9 +42,10 @@ def settle(
         ending: The job that asks for it, having done its work: Slurm takes it for running yet.
         note: Told of each end.
     """
-    there = {job.name: job for job in listed}
+    # Of two of one name (a ledger was deleted by hand) the one that has not ended.
+    there = {job.name: job for job in sorted(listed, key=lambda job: not job.ended)}
     for job in list(ledger.open.values()):  # a pass may be killed before it knows the number
-        if job.name in there and there[job.name].job != job.job:
+        if not job.job and job.name in there:
             ledger.submitted(job.name, there[job.name].job)
     over = [
         job

@@ -31,7 +31,7 @@ def training_line(view: View, workspace: Workspace) -> TrainingLine:
     said = _said(view, steps)
     end = curve_end(run.folder) if said.state != "done" else {}
     reached = max(steps[-1] if steps else 0, int(end.get("step", 0)))
-    expected = reached if said.state == "done" else view.train.steps or _by_curve(run, end)
+    expected = reached if said.state == "done" else view.train.steps
     data = read_manifest(run.folder.data) if view.prepare.state == "done" else None
     return TrainingLine(
         **_about(run, workspace),
@@ -179,11 +179,3 @@ def curve_end(run: RunFolder) -> dict[str, Any]:
     except ValueError:  # it is being written
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _by_curve(run: Run, end: dict[str, Any]) -> int | None:
-    """Work out how long a training is from the passes that its steps have made so far."""
-    step, epoch = end.get("step"), end.get("epoch")
-    if not step or not epoch or "round" in end:
-        return None
-    return int(run.settings.epochs * step / epoch + 1e-6)
