@@ -138,7 +138,7 @@ def test_a_new_one_counts(queue: Queue) -> None:
     caretakers, budget = queue.caretakers(queue.job("5", 0, "RUNNING"), me="5")
     assert caretakers.ensure(budget, ["5"])
     assert [job.job for job in caretakers.queue] == ["5", "77"]
-    assert Budget.of(queue.cluster, caretakers.queue).used == (256, 2, 0, 2)
+    assert Budget.of(queue.cluster, caretakers.queue).used == (128 + 256, 2, 0, 2)
     caretakers.dismiss(budget)
     assert [job.job for job in caretakers.queue] == ["5"]
 
@@ -150,15 +150,17 @@ def test_none_waits_where_the_budget_has_no_room(queue: Queue, commands: FakeCom
     assert commands.heard("sbatch") == []
 
 
-def test_of_several_one_is_kept(queue: Queue, commands: FakeCommands) -> None:
-    caretakers, budget = queue.caretakers(queue.job("5", 1), queue.job("6", 0))
+def test_of_several_one_is_kept_and_its_deputy(queue: Queue, commands: FakeCommands) -> None:
+    caretakers, budget = queue.caretakers(*(queue.job(job, 1) for job in ("5", "6", "7")))
     assert caretakers.ensure(budget, ["1"])
     caretakers.watch(["1", "2"])
     assert commands.heard("sbatch") == []
-    assert commands.heard("scancel") == ["6"]
-    [told] = commands.heard("scontrol")
-    assert "JobId=5 Dependency=afterany:1?afterany:2" in told
-    assert "care-0" in told
+    assert commands.heard("scancel") == ["7"]
+    first, deputy = commands.heard("scontrol")
+    assert "JobId=5 Dependency=afterany:1?afterany:2" in first
+    assert "care-0" in first
+    assert "JobId=6 Dependency=afterany:5" in deputy
+    assert "care-1" in deputy
 
 
 def test_by_hand_it_waits_for_nothing(queue: Queue, commands: FakeCommands) -> None:

@@ -37,14 +37,15 @@ def place(tmp_path: Path, commands: FakeCommands, monkeypatch: pytest.MonkeyPatc
 
 def test_it_has_a_caretaker_wait_for_its_end(place: Place, commands: FakeCommands) -> None:
     assert guard(place, NAME) == 0
-    [told] = commands.heard("sbatch")
+    told, deputy = commands.heard("sbatch")
     assert "--dependency=afterany:7 " in told
+    assert "--dependency=afterany:8 " in deputy
     assert b"--caretaker" in commands.script
 
 
-def test_one_that_waits_is_enough(place: Place, commands: FakeCommands) -> None:
-    waiting = f"8|PENDING|Dependency|cpu=1,mem=128M|N/A|1|{place.prefix}-care-3|\n"
-    commands.answer("squeue", waiting)
+def test_one_that_waits_is_enough_with_its_deputy(place: Place, commands: FakeCommands) -> None:
+    line = "{}|PENDING|Dependency|cpu=1,mem=128M|N/A|1|{}-care-3|\n"
+    commands.answer("squeue", "".join(line.format(job, place.prefix) for job in (8, 9)))
     assert guard(place, NAME) == 0
     assert commands.heard("sbatch") == []
 

@@ -127,12 +127,11 @@ def test_one_job_as_text() -> None:
     head, _, rest = text.partition("\nrecord() {")
     assert f"{head}\n" == GOLDEN
     assert rest.split("keeper=$!\n")[1] == (
-        "\n# first thing\nwork 0 work train --seed 0\n"
-        "\n# second\nwork 1 work 'x y'\n"
-        "\nrecord done\n"
-        'kill "$keeper"\n'
-        '"${forget[@]}" advance --job "$name" --cluster "$cluster" --out "$out"\n'
-        'exit "$failed"\n'
+        "\n# first thing\nwork 0 work train --seed 0\n\n# second\nwork 1 work 'x y'\n\nfinish\n"
+    )
+    checked = job_script(place, site, NAME, SIZE, commands, ["doctor", "--data", "a b"])
+    assert checked == text.replace(
+        "\n# first thing", "\ncheck doctor --data 'a b'\n\n# first thing"
     )
     care = caretaker_script(place, site)
     assert "log=/data/out/slurm/mine/caretaker.log\n" in care

@@ -92,8 +92,8 @@ class Caretakers:
         match = self._named.match(job.name)
         return int(match[1]) if match else 0
 
-    def ensure(self, budget: Budget, after: Sequence[str], *, failed: int = 0) -> None:
-        """See to it that one waits, and its deputy, as far as the budget allows.
+    def ensure(self, budget: Budget, after: Sequence[str], *, failed: int = 0) -> bool:
+        """See to it that one waits, and its deputy; say whether the budget allows one.
 
         Args:
             budget: What may be submitted; a caretaker counts.
@@ -104,6 +104,7 @@ class Caretakers:
             self._submit(budget, after, failed)
         if len(self.waiting) == 1 and not failed:
             self._submit(budget, [self.waiting[0].job], 1)
+        return bool(self.waiting)
 
     def _submit(self, budget: Budget, after: Sequence[str], failed: int) -> None:
         cluster, name = budget.cluster, f"{self._place.prefix}-care-{failed}"
