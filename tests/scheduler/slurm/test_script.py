@@ -132,7 +132,8 @@ def test_one_job_as_text() -> None:
     checked = job_script(place, site, NAME, SIZE, commands, ["doctor", "--data", "a b"])
     assert checked == text.replace(
         "\n# first thing", "\ncheck doctor --data 'a b'\n\n# first thing"
-    )
+    begun = "\n# first thing"
+    assert checked == text.replace(begun, f"\ncheck doctor --data 'a b'\n{begun}")
     care = caretaker_script(place, site)
     assert "log=/data/out/slurm/mine/caretaker.log\n" in care
     assert "TMPDIR" not in care  # it does no work
