@@ -130,8 +130,6 @@ def test_one_job_as_text() -> None:
         "\n# first thing\nwork 0 work train --seed 0\n\n# second\nwork 1 work 'x y'\n\nfinish\n"
     )
     checked = job_script(place, site, NAME, SIZE, commands, ["doctor", "--data", "a b"])
-    assert checked == text.replace(
-        "\n# first thing", "\ncheck doctor --data 'a b'\n\n# first thing"
     begun = "\n# first thing"
     assert checked == text.replace(begun, f"\ncheck doctor --data 'a b'\n{begun}")
     care = caretaker_script(place, site)

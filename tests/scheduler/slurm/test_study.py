@@ -213,7 +213,7 @@ def test_whatever_strikes_it_ends_the_same(
     sweep = json.loads((calm[0].out / run_of(POISONED) / "sweep.json").read_text())
     digest = sweep["checkpoints"][0]["digest"][:16]
     watch = Watch()
-    settings = f"{CAPS}time_limit_min = 1\n[clusters.ci.stages.prepare]\nmemory_gb = 0.25\n"
+    settings = f"{CAPS}time_limit_min = 1\n[clusters.ci.stages.prepare]\nmemory_gb = 0.5\n"
     with small_disk(tmp_path / "disk") as disk, slurm_cluster(tmp_path / "slurm", "dbd") as cluster:
         study = SmallStudy(disk / "study", models, data_root, settings)
         (study.out / "evaluations").mkdir(parents=True)
