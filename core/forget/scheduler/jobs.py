@@ -41,9 +41,15 @@ def jobs_of(workspace: Workspace) -> list[JobLine]:
     """Return everything that is at work below an output folder, or waits to be.
 
     Processes are seen by the locks that they hold: those of this machine, and those of others where
-    the file system passes locks on.
+    the file system passes locks on. A process that is at work for a job of a cluster is not named
+    besides the job.
     """
-    return [line for run in workspace.runs_begun() for line in _at_work(run)]
+    from forget.scheduler.slurm.lines import slurm_lines
+
+    of_clusters = slurm_lines(workspace)
+    covered = {unit for line in of_clusters if line.state == "running" for unit in line.units}
+    processes = [line for run in workspace.runs_begun() for line in _at_work(run)]
+    return [*of_clusters, *(line for line in processes if not covered.issuperset(line.units))]
 
 
 def _at_work(run: RunFolder) -> Iterator[JobLine]:
