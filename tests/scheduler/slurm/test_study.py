@@ -220,7 +220,7 @@ def test_whatever_strikes_it_ends_the_same(
         (study.out / "evaluations" / digest).write_text("no folder can be made here")
         study.submit(cluster)
         blows = Blows(cluster, disk)
-        with repeated(lambda: watch.look(cluster), 0.2), repeated(blows.strike, 5):
+        with repeated(lambda: watch.look(cluster), 0.2), repeated(blows.strike, 8):
             wait_until_over(cluster, 1500)
         kept = tmp_path / "kept"
         shutil.copytree(study.out, kept)
