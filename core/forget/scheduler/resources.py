@@ -9,7 +9,7 @@ from forget.method import TrainingSettings
 from forget.scheduler.costs import Costs
 from forget.scheduler.units import Unit
 
-__all__ = ["Resources", "resources_of"]
+__all__ = ["Resources", "gpus_of", "resources_of"]
 
 _PROCESS_GB = 2.0
 """A process with its libraries, and what a batch takes beside the weights."""
@@ -54,10 +54,11 @@ def resources_of(unit: Unit, costs: Costs, *, on_gpu: bool) -> Resources:
         "seconds": seconds is not None and not costs.is_measured(unit),
     }
     names = tuple(name for name, is_so in estimated.items() if is_so)
-    return Resources(memory_gb, _gpus(unit, on_gpu), seconds, names)
+    return Resources(memory_gb, gpus_of(unit, on_gpu=on_gpu), seconds, names)
 
 
-def _gpus(unit: Unit, on_gpu: bool) -> int:
+def gpus_of(unit: Unit, *, on_gpu: bool) -> int:
+    """Return how many GPUs a unit needs where there are any, or where it needs several."""
     run = unit.run
     if unit.stage == "generate" and run.teacher is not None and run.teacher.model is not None:
         several = getattr(run.teacher.settings, "tensor_parallel_size", 1)

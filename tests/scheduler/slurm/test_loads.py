@@ -168,11 +168,30 @@ def test_the_largest_is_of_the_nodes_or_of_the_cap() -> None:
 
 
 def test_gpus_are_what_a_unit_needs() -> None:
-    vllm = SimpleNamespace(settings=SimpleNamespace(tensor_parallel_size=4))
-    assert size_of(unit("train", of=run(processes=3)), cluster()).gpus == 3
-    assert size_of(unit("generate", of=run(teacher=vllm)), cluster()).gpus == 4
-    assert size_of(unit("evaluate"), cluster(gpus_per_job=2)).gpus == 2
-    assert size_of(unit("train", of=run(processes=3)), cluster(gpus_per_job=0)).gpus == 0
+    vllm = SimpleNamespace(settings=SimpleNamespace(tensor_parallel_size=4), model="large")
+    server = SimpleNamespace(settings=SimpleNamespace(), model=None)
+    assert size_of(unit("generate", of=run(teacher=server)), cluster(), Costs({})).gpus == 0
+    assert size_of(unit("train", of=run(processes=3)), cluster(), Costs({})).gpus == 3
+    assert size_of(unit("generate", of=run(teacher=vllm)), cluster(), Costs({})).gpus == 4
+    assert size_of(unit("evaluate"), cluster(gpus_per_job=2), Costs({})).gpus == 2
+    assert size_of(unit("train", of=run(processes=3)), cluster(gpus_per_job=0), Costs({})).gpus == 0
+
+
+@pytest.mark.parametrize(
+    ("peak_gb", "memory_mb"),
+    [
+        (1.0, 2385),  # half as much again and a gigabyte: less than the 4 GiB of a job
+        (3.0, 4096),
+        (4.0, 4769),  # it did not fit; a quarter more
+    ],
+)
+def test_memory_is_what_was_seen_with_room(peak_gb: float, memory_mb: int) -> None:
+    of = run(processes=1)
+    key = ("train", like(of, "train")["amount"], "m")
+    seen = Costs({}, {key: peak_gb})
+    assert size_of(unit("train", of=of), cluster(), seen).memory_mb == memory_mb
+    several = run(processes=2)
+    assert size_of(unit("train", of=several), cluster(), seen).memory_mb == 4096
 
 
 def test_every_kind_of_job_is_checked_before_the_first() -> None:

@@ -11,6 +11,7 @@ import attrs
 
 from forget.cluster import Cluster
 from forget.scheduler.costs import Costs
+from forget.scheduler.resources import gpus_of
 from forget.scheduler.slurm.client import Partition
 from forget.scheduler.slurm.sizes import (
     JobSize,
@@ -53,31 +54,33 @@ class Load:
     size: JobSize
 
 
-def size_of(unit: Unit, cluster: Cluster) -> JobSize:
-    """Return what a job of a unit gets the first time."""
-    return job_size(cluster, unit.stage, gpus=_gpus(unit))
+def size_of(unit: Unit, cluster: Cluster, costs: Costs) -> JobSize:
+    """Return what a job of a unit gets the first time: what its like was seen to need, with room.
+
+    What was seen counts where it is less than the cluster's jobs get, or more than they have room
+    for. Of several processes only the largest was seen.
+    """
+    gpus = gpus_of(unit, on_gpu=cluster.gpus_per_job > 0)
+    size = job_size(cluster, unit.stage, gpus=gpus)
+    peak_gb = costs.memory_gb_of(unit) if gpus <= 1 else None
+    if peak_gb is None:
+        return size
+    tight, roomy = (math.ceil(gb * 1e9 / 2**20) for gb in (peak_gb * 1.25, peak_gb * 1.5 + 1))
+    return attrs.evolve(size, memory_mb=max(tight, min(size.memory_mb, roomy)))
 
 
 def check_fit(
     units: Sequence[Unit], cluster: Cluster, name: str, partitions: Sequence[Partition]
 ) -> None:
-    """Find out whether every kind of job of a study could run on a cluster.
+    """Find out whether every kind of job of a study could run on a cluster, as it is described.
 
     Raises:
         RequestError: One could not: the message has the numbers.
     """
-    kinds = {(unit.stage, size_of(unit, cluster)) for unit in units if unit.state != "done"}
+    left = [unit for unit in units if unit.state != "done"]
+    kinds = {(unit.stage, size_of(unit, cluster, Costs({}))) for unit in left}
     for stage, size in sorted(kinds, key=str):
         check_fits(cluster, name, stage, size, partitions)
-
-
-def _gpus(unit: Unit) -> int:
-    """Return the GPUs that a unit needs where there are any."""
-    if unit.stage == "train":
-        return unit.run.settings.num_processes
-    if unit.stage == "generate" and unit.run.teacher is not None:
-        return int(getattr(unit.run.teacher.settings, "tensor_parallel_size", 1))
-    return 0 if unit.stage == "prepare" else 1
 
 
 def largest(cluster: Cluster, stage: Stage, partitions: Sequence[Partition]) -> JobSize:
@@ -109,7 +112,7 @@ def loads(
     def kind(unit: Unit) -> tuple[Stage, JobSize]:
         factor = memory.get(_alike(unit.name), 1.0)
         most = largest(cluster, unit.stage, partitions)
-        return unit.stage, size_of(unit, cluster).grown(factor, 1.0).within(most)
+        return unit.stage, size_of(unit, cluster, costs).grown(factor, 1.0).within(most)
 
     def place(unit: Unit) -> tuple[int, str]:
         stage, size = kind(unit)

@@ -66,14 +66,16 @@ def job_size(cluster: Cluster, stage: Stage, *, gpus: int | None = None) -> JobS
     Args:
         cluster: Where.
         stage: What it does.
-        gpus: GPUs that it needs, if more than one process or a large teacher does.
+        gpus: GPUs that it needs: several of several processes or a large teacher, none of a teacher
+            that is a server; None for as many as the cluster's jobs have.
     """
     shape = cluster.stages.get(stage, JobShape())
-    gpus_of = _first(shape.gpus_per_job, 0 if stage == "prepare" else cluster.gpus_per_job)
+    none = stage == "prepare" or gpus == 0
+    usual = _first(shape.gpus_per_job, 0 if none else cluster.gpus_per_job)
     return JobSize(
         memory_mb=math.ceil(_first(shape.memory_gb, cluster.memory_gb) * 1024),
         cpus=_first(shape.cpus_per_job, cluster.cpus_per_job),
-        gpus=max(gpus_of, gpus or 0) if gpus_of else 0,
+        gpus=max(usual, gpus or 0) if usual else 0,
         time_min=_first(shape.time_limit_min, cluster.time_limit_min),
         partition=_first(shape.partition, cluster.partition),
     )

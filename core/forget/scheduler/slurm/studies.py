@@ -74,5 +74,10 @@ def open_studies(place: Place, note: Callable[[str], None]) -> Iterator[Study]:
             note(f"{asked.name} is left out: {error}")
             continue
         yield Study(
-            asked=asked, session=session, cluster=cluster, runs=runs, units=units, costs=costs
+            asked=asked,
+            session=session,
+            cluster=cluster,
+            runs=runs,
+            units=units,
+            costs=attrs.evolve(costs, hints=cluster.hints),
         )
