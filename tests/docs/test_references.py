@@ -53,6 +53,8 @@ from forget.training.drift.meter import CompletionKl, told
 from forget.training.drift.weights import Change
 from forget.training.rollouts.settings import RolloutSettings, RoundSettings
 from made_study import Study
+from scheduler.slurm.fake_commands import FakeCommands
+from scheduler.slurm.stub_study import StubStudy
 from study_data import make_run, make_store, reseal, trajectories
 
 Row = list[str]
@@ -537,3 +539,18 @@ def test_the_helpers() -> None:
     assert tables(text) == [[["a", "b"], ["1 | 2", ""]]]
     assert tables(markdown(["a", "b"], [["1 | 2", ""]])) == tables(text)
     assert headings(text) == ["a", "b-c"]
+
+
+def test_the_shape_of_what_was_submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = StubStudy(tmp_path / "study")
+    commands = FakeCommands(tmp_path / "bin", monkeypatch)
+    for name, said in (("squeue", ""), ("sinfo", "main*|1:00:00|8000|8|(null)"), ("sbatch", "7")):
+        commands.answer(name, said)
+    for name in ("scancel", "scontrol"):
+        commands.answer(name)
+    monkeypatch.chdir(study.folder)
+    options = ("--study", "small", "--on", "slurm", "--cluster", "ci", "--out", str(study.out))
+    found = output("run", *options)
+    assert found["active"] == found["submitted"]
+    documented = example("`forget run --on slurm --json`")
+    assert shape({**documented, "active": documented["submitted"]}) == shape(found)
