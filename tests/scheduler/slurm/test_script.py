@@ -23,7 +23,7 @@ from forget.store.layout import Workspace
 
 NAME = "forget-abc123-0001-train"
 SIZE = JobSize(1024, 3, 1, 60, "gpu")
-SITE = Cluster(summary="x", scheduler="slurm", look_every_min=0.002)
+SITE = Cluster(summary="x", scheduler="slurm", look_every_min=0.1)
 
 HOSTILE = [
     "with spaces",
@@ -249,7 +249,7 @@ def test_a_job_looks_after_its_caretaker_while_it_works(tmp_path: Path) -> None:
     here.fake.write_text(
         FORGET.replace("answers =", "import time\nif 'x' in words: time.sleep(1.5)\nanswers =")
     )
-    assert here.run(here.script(["work", "x"])) == 0
+    assert here.run(here.script(["work", "x"], look_every_min=0.002)) == 0
     assert sum("--guard" in words for words in here.heard) > 2
     time.sleep(0.5)
     count = len(here.heard)
