@@ -93,11 +93,11 @@ class StubStudy(SmallStudy):
         """Do one pass, here in this process."""
         return advance(self.place, self.notes.append)
 
-    def caretakers(self, cluster: SlurmCluster) -> dict[str, str]:
-        """Return number to name of its caretakers in the queue."""
-        lines = cluster.ask("squeue", "-h", "-o", "%A %j").splitlines()
-        found = dict(map(str.split, lines))
-        return {job: name for job, name in found.items() if f"{self.place.prefix}-care" in name}
+    def caretakers(self, cluster: SlurmCluster) -> dict[int, str]:
+        """Return how many before it did not get through to number, of each caretaker there is."""
+        lines = map(str.split, cluster.ask("squeue", "-h", "-o", "%A %j").splitlines())
+        named = f"{self.place.prefix}-care-"
+        return {int(name.removeprefix(named)): job for job, name in lines if name.startswith(named)}
 
     def detail(self, cluster: SlurmCluster, job: str, key: str) -> str:
         """Return what the controller says of a job under a key."""

@@ -102,7 +102,7 @@ def test_logs_by_unit_name_and_number(cluster: SlurmCluster, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ("memory_cap_gb = 1.0", "1,152 MiB of memory would be asked for, and the cap is 1,024"),
+        ("memory_cap_gb = 1.0", "1,280 MiB of memory would be asked for, and the cap is 1,024"),
         ("job_cap = 1", "2 jobs would be asked for, and the cap is 1"),
         ("gpus_per_job = 9", "9 GPUs, and a node of partition 'main' gives 8"),
         ("stages.train = { memory_gb = 200 }", "204,800 MiB of memory, and a node"),
