@@ -52,7 +52,7 @@ class Place:
     @property
     def prefix(self) -> str:
         """What names of all its jobs begin with: no other output folder has it."""
-        return f"forget-{hashlib.sha256(str(self.root).encode()).hexdigest()[:6]}"
+        return f"forget-{hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()[:6]}"
 
     def is_of(self, cluster: str) -> bool:
         """Say whether a cluster is this one, which may be known by its folder's name alone."""
