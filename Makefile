@@ -1,6 +1,7 @@
 # One command each: a virtual environment in .venv is made and filled on first use.
 #   make demo        train the embedded default by GT-SFT, evaluate, report
-#   make test        the whole test-suite          make test-fast   its fast tier
+#   make test        the test-suite                make test-fast   its fast tier
+#   make test-long   whole studies on a real Slurm, undisturbed and under faults: a quarter of an hour
 #   make lint        ruff, mypy, import-linter     make fix         what ruff can mend
 #   make docs        check that every link and command in docs/ holds
 #   make vllm        add vLLM's build for CPUs, for --engine vllm without a GPU and for its tests
@@ -15,16 +16,19 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reord
 # torch's version comes first and alone: whatever else is installed must not choose another build.
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-.PHONY: demo test test-fast lint fix docs vllm gemma clean
+.PHONY: demo test test-fast test-long lint fix docs vllm gemma clean
 
 demo: $(VENV)/ready
 	$(BIN)/forget run --method gt-sft
 
 test: $(VENV)/ready-dev lint
-	$(PYTEST)
+	$(PYTEST) -m "not long"
 
 test-fast: $(VENV)/ready-dev
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not long"
+
+test-long: $(VENV)/ready-dev
+	$(BIN)/pytest -m long tests/scheduler/slurm
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ from scheduler.slurm.small_study import SmallStudy, make_models
 from slurm_cluster import SlurmCluster, slurm_cluster
 from test_run import results
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1800)]
 
 MEMORY_CAP_MB = 2816
 """Two jobs of 1 GiB and three caretakers of 1/4 GiB."""
