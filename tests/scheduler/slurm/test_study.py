@@ -26,7 +26,7 @@ CAPS = "memory_cap_gb = 2.75\njob_cap = 5\n"
 UNITS = 2 * 3 * (3 * 4 + 1)
 """Each run is prepared, trained, and has two checkpoints; a base for each model and dataset."""
 
-POISONED = "small/ant/arithmetic/gt-sft/seed-0/evaluate/step-000001"
+POISONED = "small/ant/arithmetic/gt-sft/seed-0/evaluate/step-000002"
 
 
 class Watch:
@@ -211,7 +211,7 @@ def test_whatever_strikes_it_ends_the_same(
     """With accounting; one checkpoint cannot be evaluated, and memory is short at first."""
     whole = results(calm[0].out)
     sweep = json.loads((calm[0].out / run_of(POISONED) / "sweep.json").read_text())
-    digest = sweep["checkpoints"][0]["digest"][:16]
+    digest = sweep["checkpoints"][1]["digest"][:16]
     watch = Watch()
     settings = f"{CAPS}time_limit_min = 1\n[clusters.ci.stages.prepare]\nmemory_gb = 0.5\n"
     with small_disk(tmp_path / "disk") as disk, slurm_cluster(tmp_path / "slurm", "dbd") as cluster:
