@@ -31,6 +31,8 @@ __all__ = [
 PARTIAL = ".partial"
 """Part of the name of what is being written; whatever has it may be deleted when nobody runs."""
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 _FORGOTTEN_S = 24 * 3600
 """Age after which another machine's unfinished write is taken for dead: none takes this long."""
 
@@ -41,7 +43,7 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in _FULL:
             raise StorageError(
                 f"The disk is full: {path} could not be written. What was complete before still "
                 "is; free some space and run the same command again to continue."
@@ -74,6 +76,7 @@ def ensure_writable(folder: Path, what: str = "output folder", option: str = "--
 
     Raises:
         OutputError: The folder is a file, or may not be written.
+        StorageError: The disk is full.
     """
     existing = existing_ancestor(folder)
     if not existing.is_dir():
@@ -86,6 +89,9 @@ def ensure_writable(folder: Path, what: str = "output folder", option: str = "--
         probe.touch()
         probe.unlink()
     except OSError as error:
+        if error.errno in _FULL:
+            with storage_errors(folder):
+                raise
         raise OutputError(
             f"The {what} {folder} cannot be written: {existing}: {error.strerror}. "
             f"Choose another one with {option}, or change its permissions."

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
 import pytest
 
+from forget.errors import StorageError
+from forget.scheduler.slurm.advance import advance
 from forget.scheduler.slurm.caretaker import Caretakers, read_cluster
 from forget.scheduler.slurm.client import Listed, SlurmError
 from forget.scheduler.slurm.sizes import Budget
@@ -193,3 +196,35 @@ def test_a_pass_that_is_refused_a_job_leaves_somebody_to_try_again(
     assert {job.units[0] for job in again.submitted} == {BASE, PREPARE} or len(again.submitted) == 1
     assert intended.name not in study.ledger.open
     assert study.ledger.tries == {}  # it was nobody's fault
+
+
+def test_a_study_that_cannot_be_planned_is_looked_at_again(
+    queue: Queue, commands: FakeCommands
+) -> None:
+    """Its registry may be on a file server that is away."""
+    commands.answer("squeue", "")
+    commands.answer("sinfo", "main*|1:00:00|8000|8|(null)")
+    queue.study.ask()
+    queue.study.advance()
+    queue.study.registry.rename(queue.study.folder / "away")
+    told = len(commands.heard("sbatch"))
+    found = advance(queue.study.place, queue.study.notes.append)
+    assert (found.units, found.active, found.watched) == (0, [], True)
+    [again] = commands.heard("sbatch")[told:]
+    assert f"{queue.study.place.prefix}-care-1 " in again
+    assert "--dependency" not in again
+
+
+def test_a_full_disk_is_no_reason_to_leave_a_study_out(
+    queue: Queue, commands: FakeCommands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands.answer("squeue", "")
+    commands.answer("sinfo", "main*|1:00:00|8000|8|(null)")
+    queue.study.ask()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "touch", full)
+    with pytest.raises(StorageError, match="The disk is full"):
+        advance(queue.study.place, queue.study.notes.append)

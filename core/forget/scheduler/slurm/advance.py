@@ -76,20 +76,15 @@ def advance(
             budget = Budget.of(read_cluster(place), listed)
             caretakers.ensure(budget, [this_job()], failed=caretakers.failed + 1)
         ledger = Ledger.to_write(place.ledger)
-        studies = list(open_studies(place, note))
+        left_out: list[str] = []
+        studies = list(open_studies(place, note, left_out))
         settle(ledger, place, studies, listed, ending=job, note=note)
         passed = _Pass(
-            place, ledger, studies, listed, caretakers, note, ending=this_job() if job else ""
+            place, ledger, studies, listed, caretakers, note, left_out, this_job() if job else ""
         )
         passed.submit()
         passed.watch()
-        found = passed.found()
-        if found.over:
-            for study in studies:
-                report = write_report(study.asked.name, study.runs, study.session)
-                if report is not None:
-                    note(f"What {study.asked.request.study} has found: {report}")
-        return found
+        return passed.found()
 
 
 @attrs.define
@@ -102,6 +97,7 @@ class _Pass:
     listed: Sequence[Listed]
     caretakers: Caretakers
     note: Callable[[str], None]
+    left_out: Sequence[str]
     ending: str = ""
     held: int = 0
     submitted: list[SlurmJob] = attrs.field(factory=list)
@@ -201,8 +197,17 @@ class _Pass:
         if numbers:
             self.caretakers.ensure(budget, numbers)
             self.caretakers.watch(numbers)
+        elif self.left_out:  # what it lacks may come back, a file server for example
+            self.caretakers.ensure(budget, [], failed=self.caretakers.failed + 1)
         else:
+            self._report()  # before the last caretaker goes, for the disk may be full
             self.caretakers.dismiss(budget)
+
+    def _report(self) -> None:
+        for study in self.studies:
+            report = write_report(study.asked.name, study.runs, study.session)
+            if report is not None:
+                self.note(f"What {study.asked.request.study} has found: {report}")
 
     def _others(self) -> list[str]:
         """Return the jobs of the user that are none of this folder's."""

@@ -56,11 +56,21 @@ class Study:
         return ["doctor", "--offline", *words[2:]]
 
 
-def open_studies(place: Place, note: Callable[[str], None]) -> Iterator[Study]:
+def open_studies(
+    place: Place, note: Callable[[str], None], left_out: list[str] | None = None
+) -> Iterator[Study]:
     """Yield what was asked for on a cluster, oldest first.
 
     What cannot be planned any more, because its registry file is gone for example, is noted and
     left out: the others go on.
+
+    Args:
+        place: Where.
+        note: Told what is left out.
+        left_out: Gets its names.
+
+    Raises:
+        StorageError: The disk is full.
     """
     costs = measured(place.workspace)
     for asked in asked_of(place.workspace):
@@ -72,6 +82,8 @@ def open_studies(place: Place, note: Callable[[str], None]) -> Iterator[Study]:
             _, cluster = session.catalogue.cluster(asked.cluster)
         except RequestError as error:
             note(f"{asked.name} is left out: {error}")
+            if left_out is not None:
+                left_out.append(asked.name)
             continue
         yield Study(
             asked=asked,
