@@ -221,13 +221,13 @@ def test_a_link_to_nowhere_in_the_way(tmp_path: Path) -> None:
         ensure_writable(link / "out")
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
 def test_a_folder_on_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "touch", refuse(errno.ENOSPC))
     with pytest.raises(StorageError, match="The disk is full"):
         ensure_writable(tmp_path / "out")
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
 def test_a_folder_that_may_not_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
