@@ -206,12 +206,12 @@ def test_a_study_that_cannot_be_planned_is_looked_at_again(
     commands.answer("sinfo", "main*|1:00:00|8000|8|(null)")
     queue.study.ask()
     queue.study.advance()
+    place, told = queue.study.place, len(commands.heard("sbatch"))
     queue.study.registry.rename(queue.study.folder / "away")
-    told = len(commands.heard("sbatch"))
-    found = advance(queue.study.place, queue.study.notes.append)
+    found = advance(place, queue.study.notes.append)
     assert (found.units, found.active, found.watched) == (0, [], True)
     [again] = commands.heard("sbatch")[told:]
-    assert f"{queue.study.place.prefix}-care-1 " in again
+    assert f"{place.prefix}-care-1 " in again
     assert "--dependency" not in again
 
 
