@@ -222,6 +222,7 @@ def test_whatever_strikes_it_ends_the_same(
         blows = Blows(cluster, disk)
         with repeated(lambda: watch.look(cluster), 0.2), repeated(blows.strike, 8):
             wait_until_over(cluster, 1500)
+        shutil.copytree(cluster.folder / "log", tmp_path / "slurm-log")
         kept = tmp_path / "kept"
         shutil.copytree(study.out, kept)
         states = study.units()

@@ -133,10 +133,10 @@ class _Pass:
     def _fits(self, load: Load, budget: Budget) -> bool:
         if budget.allows(load.size, *self.caretakers.missing(budget.cluster)):
             return True
-        if self.ledger.open:
+        if self.ledger.open or self.ending:
             return False
         # Nothing is at work, so this job must have the room; it brings its own caretaker.
-        return self.caretakers.make_room(budget, load.size)
+        return self.caretakers.fits_instead(budget, load.size)
 
     def _submit(self, load: Load, study: Study, budget: Budget) -> None:
         name = f"{self.place.prefix}-{self.ledger.next_number:04d}-{load.stage}"
@@ -161,6 +161,8 @@ class _Pass:
         script = job_script(self.place, study.cluster, name, load.size, commands, check)
         write_text(self.place.job(name) / "script.sh", script)
         self.ledger.intend(job)
+        if not budget.allows(load.size, *self.caretakers.missing(budget.cluster)):
+            self.caretakers.dismiss(budget)  # now that nothing more must be written before
         number = client.submit(options, script)
         self.ledger.submitted(name, number)
         budget.take(load.size)

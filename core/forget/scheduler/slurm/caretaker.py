@@ -138,16 +138,14 @@ class Caretakers:
         client.cancel([extra.job for extra in self.waiting[_AT_ONCE:]])
         self.waiting = self.waiting[:_AT_ONCE]
 
-    def make_room(self, budget: Budget, size: JobSize) -> bool:
-        """Give up the one that waits if a job fits the budget then; say whether it does."""
+    def fits_instead(self, budget: Budget, size: JobSize) -> bool:
+        """Say whether a job fits the budget if those that wait are cancelled."""
         mine = caretaker_size(budget.cluster)
         for _ in self.waiting:
             budget.give_back(mine)
         fits = budget.allows(size)
         for _ in self.waiting:
             budget.take(mine)
-        if fits:
-            self.dismiss(budget)
         return fits
 
     def dismiss(self, budget: Budget) -> None:
