@@ -228,3 +228,28 @@ def test_a_full_disk_is_no_reason_to_leave_a_study_out(
     monkeypatch.setattr(Path, "touch", full)
     with pytest.raises(StorageError, match="The disk is full"):
         advance(queue.study.place, queue.study.notes.append)
+
+
+def test_a_job_that_ends_leaves_its_room_to_whoever_waits(
+    queue: Queue, commands: FakeCommands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next job does not fit beside it, and the caretaker is not given up for that."""
+    commands.answer("squeue", "")
+    commands.answer("sinfo", "main*|1:00:00|8000|8|(null)")
+    queue.study.ask()
+    queue.study.advance()
+    [job] = queue.study.ledger.open.values()
+    record = queue.study.place.job(job.name) / "record"
+    record.write_text(f"{job.job} 0 start x\n{job.job} 0 begin 0\n{job.job} 0 end 0 1\n")
+    line = "{}|{}|None|cpu=1,mem=128M|N/A|1|{}|\n"
+    care = f"{queue.study.place.prefix}-care-0"
+    queued = line.format(job.job, "RUNNING", job.name) + line.format("5", "PENDING", care)
+    commands.answer("squeue", queued)
+    monkeypatch.setenv("SLURM_JOB_ID", job.job)
+    before = len(commands.heard("sbatch"))
+    found = advance(queue.study.place, queue.study.notes.append, job=job.name)
+    assert (found.submitted, found.watched) == ([], True)
+    assert found.held > 0
+    assert commands.heard("scancel") == []
+    assert len(commands.heard("sbatch")) == before
+    assert f"JobId=5 Dependency=afterany:{job.job} " in commands.heard("scontrol")[-1]
