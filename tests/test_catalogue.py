@@ -9,6 +9,8 @@ from forget.catalogue import Catalogue, StudyEntry, load_catalogue
 from forget.errors import CatalogueError, UnknownNameError
 from forget.plugins import load_plugins
 
+ROOT = Path(__file__).resolve().parents[1]
+
 SIX = {"gt-sft", "sf-sft", "cf-sft", "grpo", "spin", "pi"}
 CORE10 = [
     "arc_challenge",
@@ -392,3 +394,26 @@ def test_a_registry_file_that_is_no_text(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(CatalogueError, match=r"binary\.toml cannot be read"):
         load_catalogue([path], tmp_path)
+
+
+@pytest.mark.parametrize("profile", sorted(ROOT.glob("slurm/*.toml")), ids=lambda path: path.stem)
+def test_profiles_of_clusters_can_be_laid_over_the_registry(profile: Path) -> None:
+    name, cluster = load_catalogue([profile]).cluster(profile.stem)
+    assert (name, cluster.scheduler) == (profile.stem, "slurm")
+    assert cluster.gpus_per_job == 1
+
+
+def test_a_cluster_is_chosen(tmp_path: Path) -> None:
+    shipped = load_catalogue(folder=tmp_path)
+    assert shipped.cluster(None)[0] == "study"
+    (tmp_path / "forget.toml").write_text(
+        '[clusters.a]\nsummary = "a"\nscheduler = "slurm"\n'
+        '[clusters.b]\nsummary = "b"\nscheduler = "local"\n'
+    )
+    several = load_catalogue(folder=tmp_path)
+    with pytest.raises(CatalogueError, match=r"2 clusters of the registry use Slurm: study, a\."):
+        several.cluster(None)
+    with pytest.raises(CatalogueError, match=r"'b' has the scheduler 'local'.*study, a"):
+        several.cluster("b")
+    with pytest.raises(UnknownNameError, match="'stuy'.*Did you mean 'study'"):
+        several.cluster("stuy")
