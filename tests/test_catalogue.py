@@ -415,5 +415,5 @@ def test_a_cluster_is_chosen(tmp_path: Path) -> None:
         several.cluster(None)
     with pytest.raises(CatalogueError, match=r"'b' has the scheduler 'local'.*study, a"):
         several.cluster("b")
-    with pytest.raises(UnknownNameError, match="'stuy'.*Did you mean 'study'"):
+    with pytest.raises(UnknownNameError, match=r"'stuy'.*Did you mean 'study'"):
         several.cluster("stuy")
