@@ -1,7 +1,7 @@
 # One command each: a virtual environment in .venv is made and filled on first use.
 #   make demo        train the embedded default by GT-SFT, evaluate, report
 #   make test        the test-suite                make test-fast   its fast tier
-#   make test-long   whole studies on a real Slurm, undisturbed and under faults: a quarter of an hour
+#   make test-long   what takes minutes: whole studies on a real Slurm, undisturbed and under faults
 #   make lint        ruff, mypy, import-linter     make fix         what ruff can mend
 #   make docs        check that every link and command in docs/ holds
 #   make vllm        add vLLM's build for CPUs, for --engine vllm without a GPU and for its tests
@@ -28,7 +28,7 @@ test-fast: $(VENV)/ready-dev
 	$(PYTEST) -m "not slow and not long"
 
 test-long: $(VENV)/ready-dev
-	$(BIN)/pytest -m long tests/scheduler/slurm
+	$(BIN)/pytest -m long
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

@@ -37,7 +37,7 @@ def test_all_lists_every_error() -> None:
     [
         ("ForgetError", 1),
         ("WorkError", 1),
-        ("StorageError", 1),
+        ("StorageError", 5),
         ("CheckFailed", 3),
         ("RequestError", 2),
         ("UnknownNameError", 2),

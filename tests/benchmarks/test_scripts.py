@@ -42,6 +42,7 @@ def test_what_a_sweep_costs(tiny_model: Path, tmp_path: Path) -> None:
     assert re.search(r"all 3 models: start-up and [\d.]+ times the scoring of one", text)
 
 
+@pytest.mark.long
 def test_what_scheduling_costs(tiny_model: Path, tmp_path: Path) -> None:
     options = ("--benchmarks=mini_piqa", "--items=2", "--checkpoints=2", "--repeat=1")
     text = measured("scheduling.py", tiny_model, tmp_path, *options)
