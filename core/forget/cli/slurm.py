@@ -54,6 +54,7 @@ def _check_offline(request: RunRequest, session: Session) -> None:
     """
     from forget.cli.console import quiet_libraries
     from forget.doctor import problems
+    from forget.doctor.table import remedies
     from forget.errors import CheckFailed
 
     with quiet_libraries(Path(os.devnull)) as screen:
@@ -63,7 +64,7 @@ def _check_offline(request: RunRequest, session: Session) -> None:
         lines = [f"  {bad.area} {bad.name}: {bad.found} {bad.remedy}".rstrip() for bad in missing]
         raise CheckFailed(
             "The jobs would lack what does not load without a network:\n"
-            + "\n".join(lines)
+            + "\n".join(filter(None, [*lines, remedies(missing)]))
             + "\nSee `forget doctor --offline`; if nodes do have a network, set offline = false "
             "for the cluster."
         )

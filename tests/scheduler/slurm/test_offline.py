@@ -22,16 +22,31 @@ def study(tmp_path: Path) -> StubStudy:
     return study
 
 
-def test_it_is_refused_before_anything_is_written(study: StubStudy, commands: FakeCommands) -> None:
+@pytest.fixture
+def silent(commands: FakeCommands) -> FakeCommands:
+    """A Slurm that is there and has nothing to do."""
     for name in ("sbatch", "squeue", "scancel", "scontrol"):
         commands.answer(name)
     commands.answer("sinfo", "main*|1:00:00|8000|8|(null)")
+    return commands
+
+
+def test_it_is_refused_before_anything_is_written(study: StubStudy, silent: FakeCommands) -> None:
     done = study.forget("run", "--study", "small", "--on", "slurm", "--cluster", "ci", status=3)
     assert "would lack what does not load without a network" in done.stderr
     assert f"model {study.folder / 'ant'}" in done.stderr or "model ant" in done.stderr
     assert "offline = false" in done.stderr
-    assert commands.heard("sbatch") == []
+    assert silent.heard("sbatch") == []
     assert not study.out.exists()
+
+
+def test_what_fetches_it_is_named(study: StubStudy, silent: FakeCommands) -> None:
+    text = study.registry.read_text()
+    study.registry.write_text(text.replace(str(study.folder / "ant"), "qwen3-1.7b"))
+    command = ("run", "--study", "small", "--on", "slurm", "--cluster", "ci")
+    done = study.forget(*command, status=3)
+    assert "hf download Qwen/Qwen3-1.7B" in done.stderr
+    assert silent.heard("sbatch") == []
 
 
 def test_a_node_that_lacks_something_begins_nothing(
