@@ -23,7 +23,12 @@ RUN = "small/ant/sums/gt-sft/seed-0"
 def workspace(tmp_path: Path) -> Workspace:
     """An output folder with a local log, a job with a log, and a job without."""
     made = Workspace(tmp_path)
-    for stem in ("train", "evaluate-base", "evaluate-step-000100"):
+    for stem in (
+        "train",
+        "evaluate-base",
+        "evaluate-step-000100",
+        "evaluate-step-000100 wise 0.50",
+    ):
         log = tmp_path / "runs" / RUN / "work" / f"{stem}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(stem)
@@ -46,6 +51,7 @@ def workspace(tmp_path: Path) -> Workspace:
     [
         ("small/ant/sums/base", "evaluate-base"),
         (f"{RUN}/evaluate/step-000100", "evaluate-step-000100"),
+        (f"{RUN}/evaluate/step-000100-wise-0.50", "evaluate-step-000100 wise 0.50"),
         ("forget-x-1", "by a job"),
         ("11", "by a job"),
     ],
@@ -75,3 +81,11 @@ def test_nothing_of_that_name(workspace: Workspace) -> None:
     assert f"'{RUN}/train'" in str(caught.value)
     with pytest.raises(UnknownNameError):
         find_log(workspace, "")
+
+
+def test_what_a_teacher_wrote_is_the_preparation(workspace: Workspace) -> None:
+    taught = "small/ant/sums/sf-sft/seed-0"
+    log = workspace.root / "runs" / taught / "work" / "generate.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("")
+    assert find_log(workspace, f"{taught}/prepare") == log

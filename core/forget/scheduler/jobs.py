@@ -11,10 +11,10 @@ from forget.scheduler.units import model_part
 from forget.store.layout import RunFolder, Workspace
 from forget.store.lock import Holder, holder_of
 
-__all__ = ["JobLine", "jobs_of", "last_line"]
+__all__ = ["JobLine", "jobs_of", "last_line", "tail"]
 
-_READ_BYTES = 2000
-"""How much of a log's end is read for its last line."""
+_READ_BYTES = 4000
+"""How much of a log's end is read for its last lines."""
 
 
 class JobLine(NamedTuple):
@@ -97,11 +97,16 @@ def _units(run: RunFolder, stage: str, *models: str) -> Iterator[str]:
 
 def last_line(log: Path) -> str:
     """Return the last line of a log; empty if it has none, or is not there."""
+    return tail(log, 1)
+
+
+def tail(log: Path, count: int = 5) -> str:
+    """Return the last lines of a log, of which only the end is read; empty if it is not there."""
     try:
         with log.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - _READ_BYTES))
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _READ_BYTES))
             lines = file.read().decode(errors="replace").strip().splitlines()
     except OSError:
         return ""
-    return lines[-1] if lines else ""
+    return "\n".join(lines[-count:])

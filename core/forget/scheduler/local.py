@@ -20,6 +20,7 @@ from forget.inference.guardian import Guardian
 from forget.inference.machine import gpu_names, resolve_machine
 from forget.plan import Run, RunRequest
 from forget.scheduler.commands import command_of
+from forget.scheduler.jobs import tail
 from forget.scheduler.ready import look_again, progress_of, ready_units
 from forget.scheduler.units import Unit
 from forget.session import Session
@@ -30,7 +31,6 @@ __all__ = ["Failure", "Job", "LocalExecutor", "Slot", "find_slots"]
 _ATTEMPTS = 2
 """How often a unit is tried that makes no progress."""
 
-_LAST_LINES = 5
 _LOOK_EVERY_S = 0.1
 
 _LOOK_AGAIN_S = 10.0
@@ -259,8 +259,7 @@ class LocalExecutor:
         tries = tries + 1 if progress == seen else 1
         self._tries[failed.name] = progress, tries
         if tries >= _ATTEMPTS:
-            lines = job.log.read_text(errors="replace").splitlines()
-            last = "\n".join(lines[-_LAST_LINES:])
+            last = tail(job.log)
             self.failures[failed.name] = Failure(failed.title, status, job.log, last)
 
     def _end(self) -> None:

@@ -9,6 +9,7 @@ from forget.errors import DataError, UnknownNameError
 from forget.run import BASE
 from forget.scheduler.slurm.ledger import Ledger
 from forget.scheduler.slurm.place import places
+from forget.scheduler.units import model_part
 from forget.store.layout import Workspace
 
 __all__ = ["find_log"]
@@ -51,8 +52,12 @@ def _all(workspace: Workspace) -> Iterator[tuple[str, Path]]:
 
 
 def _unit(run: Path, stem: str) -> str:
-    """Return the name of the unit whose local log is called so: ``evaluate-step-000100``."""
+    """Return the name of the unit whose local log is called so: ``evaluate-step-000100``.
+
+    To generate is to prepare with a teacher, and the unit goes by the latter name.
+    """
     stage, _, model = stem.partition("-")
+    stage = "prepare" if stage == "generate" else stage
     if model == BASE:
         return "/".join((*run.parts[:3], BASE))
-    return "/".join((*run.parts, stage, *([model] if model else [])))
+    return "/".join((*run.parts, stage, *([model_part(model)] if model else [])))

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from forget.scheduler.jobs import tail
 from forget.scheduler.ready import progress_of
 from forget.scheduler.slurm.client import Listed
 from forget.scheduler.slurm.ledger import Ledger, SlurmJob
-from forget.scheduler.slurm.settle import settle, tail
+from forget.scheduler.slurm.settle import settle
 from forget.scheduler.slurm.sizes import JobSize
 from forget.scheduler.slurm.studies import Study, open_studies
 from scheduler.slurm.fake_commands import FakeCommands

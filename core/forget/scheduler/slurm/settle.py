@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
+from forget.scheduler.jobs import tail
 from forget.scheduler.ready import progress_of
 from forget.scheduler.slurm import client
 from forget.scheduler.slurm.client import Listed
@@ -17,10 +17,7 @@ from forget.scheduler.slurm.studies import Study
 from forget.scheduler.units import Unit
 from forget.session import Session
 
-__all__ = ["settle", "tail"]
-
-_LAST_LINES = 5
-_READ_BYTES = 4000
+__all__ = ["settle"]
 
 
 def settle(
@@ -121,15 +118,3 @@ def _give_up(
     log = place.job(job.name) / "log"
     ledger.quarantine(Quarantine(unit=end.unit, why=why, log=str(log), last=tail(log)))
     note(f"{unit.title} is given up: {why}. Its log: {log}")
-
-
-def tail(log: Path) -> str:
-    """Return the last lines of a log."""
-    try:
-        with log.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - _READ_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()
-    except OSError:
-        return ""
-    return "\n".join(lines[-_LAST_LINES:])
