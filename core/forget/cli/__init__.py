@@ -13,6 +13,7 @@ __all__ = ["main"]
 _COMMANDS = {
     "run": "train by a method, evaluate base and checkpoints, report",
     "plan": "show the units of work of a study and what is done of them",
+    "status": "show what is done, at work and to do: the tracker of a study",
     "doctor": "say whether all that runs need is here, and loads without a network",
     "work": "do one stage of a run: prepare, train, or evaluate",
     "logs": "show the log of a unit or of a job",
@@ -21,7 +22,6 @@ _COMMANDS = {
     "advance": "submit the next jobs of a cluster (jobs do it by themselves)",
     "eval": "evaluate checkpoints you already have against their base model",
     "interpolate": "make models between a base model and a checkpoint (WiSE-FT)",
-    "status": "show what is done, at work and to do: the tracker of a study",
     "report": "show what runs and comparisons have found",
     "data": "show, verify and fetch data: sources, prepared data, trajectories",
     "list": "list methods, datasets, teachers, benchmarks, models or studies",
