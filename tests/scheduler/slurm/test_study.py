@@ -230,7 +230,8 @@ def test_whatever_strikes_it_ends_the_same(
     left = {name for name, state in states.items() if state != "done"}
     assert left == {POISONED}
     assert results(kept) == {name: text for name, text in whole.items() if digest not in name}
-    events = [json.loads(line) for line in (kept / "slurm/ci/ledger.jsonl").open()]
+    written = (kept / "slurm/ci/ledger.jsonl").read_text()
+    events = [json.loads(line) for line in written.splitlines()]
     given_up = [event["unit"] for event in events if event["event"] == "quarantined"]
     assert given_up == [POISONED]
     assert all(count > 3 for count in blows.struck.values()), blows.struck
