@@ -1,4 +1,4 @@
-"""Forgetting and how sure one can be of it: pure functions over per-item scores, no I/O."""
+"""The paired difference of two models on the same items, and the average over benchmarks."""
 
 from __future__ import annotations
 

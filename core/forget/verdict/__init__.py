@@ -1,0 +1,1 @@
+"""What was forgotten and how sure one can be: items paired, differences tested and judged."""
