@@ -1,17 +1,18 @@
 """The page's charts as Vega-Lite specifications, without data.
 
 The page hands each chart rows of the frame under the name `rows`, with shares in points of 100, and
-the size that fits the window. Colours are style variables of the page: a theme changes them, and
+the size that fits the window; a layer named `if_FIELD` is left out where no row has that field. Colours are style variables of the page: a theme changes them, and
 paper gets the light ones, without a chart being drawn anew.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from forget.report.page.verdicts import VERDICTS
 
-__all__ = ["charts"]
+__all__ = ["Series", "charts"]
 
 Spec = dict[str, Any]
 
@@ -25,19 +26,42 @@ DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [1, 4])
 _CHANGE = "change, points of 100"
 
 
-def charts(margin: float) -> dict[str, Spec]:
+class Series(NamedTuple):
+    """What is told apart by colour and by shape, in the same way in every chart of a page.
+
+    Attributes:
+        methods: Names of methods, with a colour each.
+        datasets: Names of data sets, with a shape or a dash each.
+    """
+
+    methods: Sequence[str]
+    datasets: Sequence[str]
+
+    def colour(self) -> Spec:
+        """Return the encoding of the method."""
+        scale = {"domain": list(self.methods), "range": list(PALETTE)}
+        return {"field": "variant", "type": "nominal", "title": "method", "scale": scale}
+
+    def by_dataset(self, kinds: Sequence[Any]) -> Spec:
+        """Return the encoding of the data set by one of the kinds of shapes or dashes."""
+        scale = {"domain": list(self.datasets), "range": list(kinds)}
+        return {"field": "dataset", "type": "nominal", "title": "data set", "scale": scale}
+
+
+def charts(margin: float, series: Series) -> dict[str, Spec]:
     """Return every chart by the name of its figure.
 
     Args:
         margin: The largest drop that does not matter, as a share.
+        series: What colours and shapes stand for.
     """
     found = {
         "forest": _forest(100 * margin),
         "trajectories": _trajectories(),
         "methods": _methods(100 * margin),
-        "frontier": _frontier(100 * margin),
-        "razor": _razor(),
-        "training": _training(),
+        "frontier": _frontier(100 * margin, series),
+        "razor": _razor(series),
+        "training": _training(series),
     }
     return {name: {"$schema": _SCHEMA, "config": _config(), **spec} for name, spec in found.items()}
 
@@ -50,26 +74,22 @@ def _forest(margin: float) -> Spec:
     return {
         "data": {"name": "rows"},
         "width": "container",
-        "height": {"step": 26},
         "encoding": {"y": row},
         "layer": [
             _margin_band(margin, "x"),
             _zero("x"),
             _interval("x", "low", "high"),
             {
+                "name": "if_delta",
                 "transform": [{"filter": "isValid(datum.delta)"}],
-                "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
+                "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
                 "encoding": {
-                    "x": _measure("delta", _CHANGE),
+                    "x": _measure("delta", _CHANGE, tickCount=8),
                     **_by_verdict(),
                     "tooltip": _tip("title", "checkpoint", *_JUDGED),
                 },
             },
-            {
-                "transform": [{"filter": "!isValid(datum.delta)"}],
-                "mark": {"type": "text", "align": "left", "dx": 6, "fontStyle": "italic"},
-                "encoding": {"x": {"datum": 0}, "text": {"value": "not evaluated"}},
-            },
+            _absent(),
         ],
     }
 
@@ -86,6 +106,7 @@ def _trajectories() -> Spec:
             "layer": [
                 _zero("y"),
                 {
+                    "name": "if_band_low",
                     "mark": {"type": "area", "opacity": 0.22, "color": "var(--series-1)"},
                     "encoding": {
                         "y": _measure("band_low", _CHANGE, tickCount=4),
@@ -128,6 +149,8 @@ def _methods(margin: float) -> Spec:
                 _zero("x"),
                 _interval("x", "low", "high"),
                 {
+                    "name": "if_delta",
+                    "transform": [{"filter": "isValid(datum.delta)"}],
                     "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
                     "encoding": {
                         "x": _measure("delta", _CHANGE, tickCount=5),
@@ -135,13 +158,15 @@ def _methods(margin: float) -> Spec:
                         "tooltip": _tip("label", "title", "checkpoint", *_JUDGED),
                     },
                 },
+                _absent(),
             ],
         },
     }
 
 
-def _frontier(margin: float) -> Spec:
-    gained, lost = "gained on the task, points", "average of the benchmarks, change in points"
+def _frontier(margin: float, series: Series) -> Spec:
+    x = _measure("task_delta", "gained on the task, points", tickCount=8)
+    y = _measure("delta", "average of the benchmarks, change in points", tickCount=7)
     return {
         "data": {"name": "rows"},
         "width": "container",
@@ -151,24 +176,25 @@ def _frontier(margin: float) -> Spec:
             _zero("x"),
             _zero("y"),
             {
+                "name": "if_joined",
                 "transform": [{"filter": "datum.joined"}],
                 "mark": {"type": "line", "strokeWidth": 1, "opacity": 0.6},
                 "encoding": {
-                    "x": _measure("task_delta", gained),
-                    "y": _measure("delta", lost),
+                    "x": x,
+                    "y": y,
                     "order": {"field": "step"},
                     "detail": {"field": "run"},
-                    "color": _by_method(),
+                    "color": series.colour(),
                 },
             },
-            _bars("x", "task_low", "task_high", {"y": _measure("delta", lost)}),
-            _bars("y", "low", "high", {"x": _measure("task_delta", gained)}),
-            _marks(_measure("task_delta", gained), _measure("delta", lost), _GAINED),
+            _bars("x", "task_low", "task_high", {"y": y}, series),
+            _bars("y", "low", "high", {"x": x}, series),
+            _marks(x, y, _GAINED, series),
         ],
     }
 
 
-def _razor() -> Spec:
+def _razor(series: Series) -> Spec:
     kl, lost = "KL to the base on task prompts, nats a token", "forgotten on average, points"
     fit = {"field": "kl", "type": "quantitative", "title": kl}
     return {
@@ -192,31 +218,27 @@ def _razor() -> Spec:
             {
                 "data": {"name": "rows"},
                 **_marks(
-                    {**_measure("kl_to_base", kl), "scale": {"zero": True}},
-                    _measure("forgotten", lost),
+                    {**_measure("kl_to_base", kl, tickCount=8), "scale": {"zero": True}},
+                    _measure("forgotten", lost, tickCount=7),
                     ("kl_to_base", "forgotten"),
+                    series,
                 ),
             },
         ],
     }
 
 
-def _training() -> Spec:
+def _training(series: Series) -> Spec:
     return {
         "data": {"name": "rows"},
         "width": "container",
         "height": 300,
         "mark": {"type": "line", "strokeWidth": 1.4, "opacity": 0.85, "tooltip": True},
         "encoding": {
-            "x": {"field": "step", "type": "quantitative", "title": "optimiser step"},
+            "x": _measure("step", "optimiser step", tickCount=8),
             "y": {"field": "value", "type": "quantitative", "scale": {"zero": False}},
-            "color": _by_method(),
-            "strokeDash": {
-                "field": "dataset",
-                "type": "nominal",
-                "title": "data set",
-                "scale": {"range": [list(dash) for dash in DASHES]},
-            },
+            "color": series.colour(),
+            "strokeDash": series.by_dataset(DASHES),
             "detail": {"field": "run"},
             "tooltip": _tip("label", "step", "value"),
         },
@@ -274,6 +296,16 @@ def _margin_band(margin: float, axis: str) -> Spec:
     return {"mark": mark, "data": {"values": [{}]}, "encoding": {**ends, **_apart(axis)}}
 
 
+def _absent() -> Spec:
+    """Say so where an exam is not evaluated; an empty place would look like no change."""
+    return {
+        "name": "if_absent",
+        "transform": [{"filter": "datum.absent"}],
+        "mark": {"type": "text", "align": "left", "dx": 6, "fontStyle": "italic"},
+        "encoding": {"x": {"datum": 0}, "text": {"value": "not evaluated"}},
+    }
+
+
 def _apart(axis: str) -> Spec:
     """Keep a line that spans the chart from taking part in the other axis."""
     return {"y": None} if axis == "x" else {"x": None}
@@ -282,34 +314,29 @@ def _apart(axis: str) -> Spec:
 def _interval(axis: str, low: str, high: str) -> Spec:
     mark = {"type": "rule", "strokeWidth": 1.8, "color": "var(--ink-soft)", "aria": False}
     ends = {axis: _measure(low, _CHANGE), f"{axis}2": {"field": high}}
-    return {"transform": [{"filter": "isValid(datum.low)"}], "mark": mark, "encoding": ends}
+    whole = [{"filter": f"isValid(datum.{low})"}]
+    return {"name": f"if_{low}", "transform": whole, "mark": mark, "encoding": ends}
 
 
-def _bars(axis: str, low: str, high: str, other: Spec) -> Spec:
+def _bars(axis: str, low: str, high: str, other: Spec, series: Series) -> Spec:
     mark = {"type": "rule", "strokeWidth": 1, "opacity": 0.55, "aria": False}
     ends = {axis: {"field": low, "type": "quantitative"}, f"{axis}2": {"field": high}}
     whole = [{"filter": f"isValid(datum.{low}) && isValid(datum.{high})"}]
-    return {"transform": whole, "mark": mark, "encoding": {**ends, **other, "color": _by_method()}}
+    encoding = {**ends, **other, "color": series.colour()}
+    return {"name": f"if_{low}", "transform": whole, "mark": mark, "encoding": encoding}
 
 
-def _marks(x: Spec, y: Spec, fields: tuple[str, ...]) -> Spec:
-    shape = {"field": "dataset", "type": "nominal", "title": "data set"}
-    shape["scale"] = {"range": list(SHAPES)}
+def _marks(x: Spec, y: Spec, fields: tuple[str, ...], series: Series) -> Spec:
     return {
         "mark": {"type": "point", "filled": True, "size": 80, "opacity": 0.95},
         "encoding": {
             "x": x,
             "y": y,
-            "color": _by_method(),
-            "shape": shape,
+            "color": series.colour(),
+            "shape": series.by_dataset(SHAPES),
             "tooltip": _tip("label", "checkpoint", *fields),
         },
     }
-
-
-def _by_method() -> Spec:
-    scale = {"range": list(PALETTE)}
-    return {"field": "variant", "type": "nominal", "title": "method", "scale": scale}
 
 
 def _by_verdict() -> Spec:
@@ -343,6 +370,7 @@ def _config() -> Spec:
             "labelFontSize": 12,
             "labelLimit": 220,
             "symbolSize": 80,
+            "symbolOpacity": 1,
         },
         "text": {"color": "var(--ink-soft)", "fontSize": 12},
     }

@@ -157,7 +157,7 @@ def headline(found: Sequence[RunSummary]) -> str:
     unsure = len(found) - len(forgot) - len(clean)
     said = [
         f"Of {len(found)} runs, {len(forgot)} forgot something on at least one benchmark, "
-        f"{len(clean)} forgot nothing beyond the margin on any, and of {unsure} one cannot say."
+        f"{len(clean)} forgot nothing beyond the margin on any, and for {unsure} one cannot say."
     ]
     averaged = [run for run in found if run.average and known(run.average["delta"])]
     if averaged:

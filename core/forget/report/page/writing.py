@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forget.report.material import Material
-from forget.report.page.charts import charts
+from forget.report.page.charts import Series, charts
 from forget.report.page.encoding import columns, json_for_page, thinned, within
 from forget.report.page.labels import run_labels
 from forget.report.page.numbers import interval, known, p_value, points, signed
@@ -20,6 +20,7 @@ from forget.report.page.verdicts import VERDICTS
 from forget.store.atomic import write_bytes
 
 if TYPE_CHECKING:
+    import pandas as pd
     from jinja2 import Environment
 
 __all__ = ["render_page", "write_page"]
@@ -86,13 +87,18 @@ def _data(material: Material) -> dict[str, Any]:
         "flips": columns(within(flips, _FLIPS_BYTES)),
         "labels": run_labels(material.results),
         "razor": None if material.razor is None else _fit(material.razor),
-        "charts": charts(material.margin),
+        "charts": charts(material.margin, _series(material.results)),
         "symbols": {name: style.symbol for name, style in VERDICTS.items()},
         "level": material.level,
         "margin": material.margin,
         "command": material.command,
         "title": material.title,
     }
+
+
+def _series(results: pd.DataFrame) -> Series:
+    methods, datasets = (results[name].dropna().unique() for name in ("variant", "dataset"))
+    return Series([str(name) for name in methods], [str(name) for name in datasets])
 
 
 def _environment() -> Environment:

@@ -36,12 +36,20 @@ const runs = unique(results.map((row) => row.run));
 const labelOf = (run) => page.labels[run] ?? run;
 const lastRows = results.filter((row) => row.last);
 
-/** Exams in the frame's order: benchmarks, the average, the tasks. */
-const exams = ["benchmark", "average", "task"].flatMap((kind) => [
-  ...new Map(
-    results.filter((row) => row.kind === kind).map((row) => [row.benchmark, row.title]),
-  ),
-]);
+const OWN_TASK = "task";
+const named = (kind) => [
+  ...new Map(results.filter((row) => row.kind === kind).map((row) => [row.benchmark, row.title])),
+];
+const tasks = named("task");
+
+/** Exams as [name, title]: benchmarks, the average, the task; runs may have different tasks. */
+const exams = [
+  ...named("benchmark"),
+  ...named("average"),
+  ...(tasks.length > 1 ? [[OWN_TASK, "own task"]] : tasks),
+];
+
+const isOf = (exam, row) => (exam === OWN_TASK ? row.kind === "task" : row.benchmark === exam);
 
 const checkpointsOf = (run) =>
   unique(results.filter((row) => row.run === run).map((row) => row.checkpoint));

@@ -10,7 +10,7 @@ const JUDGED = [
   { name: "items_of", title: "items", right: true },
 ];
 
-const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
+const count = (number, one, many = `${one}s`) => `${whole(number)} ${number === 1 ? one : many}`;
 const evaluated = (rows) => rows.filter((row) => row.delta != null);
 const absent = (rows, where) =>
   rows.length > evaluated(rows).length
@@ -36,7 +36,7 @@ const FIGURES = {
       results
         .filter((row) => row.run === run && row.checkpoint === checkpoint && row.kind !== "task")
         .sort((a, b) => (a.kind === "average") - (b.kind === "average"))
-        .map((row) => ({ ...row, label: partly(row) })),
+        .map((row) => ({ ...row, label: partly(row), absent: row.delta == null || null })),
     reading: (rows, { run, checkpoint }) => {
       const judged = rows.filter((row) => row.kind === "benchmark");
       const below = judged.filter((row) => row.high != null && row.high < 0);
@@ -47,13 +47,16 @@ const FIGURES = {
       );
     },
     columns: [text("label", "benchmark"), ...JUDGED],
+    fit: (spec) => {
+      spec.height = 26 * spec.datasets.rows.length;
+    },
   },
 
   trajectories: {
     choices: { exam: examChoices },
-    rows: ({ exam }) => withBase(results.filter((row) => row.benchmark === exam && isStep(row))),
+    rows: ({ exam }) => withBase(results.filter((row) => isOf(exam, row) && isStep(row))),
     reading: (rows, { exam }) => {
-      const all = results.filter((row) => row.benchmark === exam);
+      const all = results.filter((row) => isOf(exam, row));
       const between = all.filter((row) => !isStep(row)).length;
       const left = between ? ` ${count(between, "model")} without a step of their own are in the table of results alone.` : "";
       return `${count(runs.length, "run")}; ${tally(all.filter((row) => row.last))} at the last checkpoint.${absent(all, "at some checkpoint")}${left}`;
@@ -65,19 +68,23 @@ const FIGURES = {
   methods: {
     choices: { exam: examChoices, panels: () => [["dataset", "a panel for each data set"], ["variant", "a panel for each method"]] },
     rows: ({ exam, panels }) => {
-      const rows = lastRows.filter((row) => row.benchmark === exam);
+      const rows = lastRows.filter((row) => isOf(exam, row));
       const models = unique(rows.map((row) => row.model)).length > 1;
       const other = panels === "dataset" ? "variant" : "dataset";
-      return rows.map((row) => ({
-        ...row,
-        panel: [row[panels] || "comparison", models && row.model].filter(Boolean).join(" · "),
-        entry: row[other] || row.label,
-        offset: row.run,
-      }));
+      const seen = {};
+      return rows.map((row) => {
+        const panel = [row[panels] || "comparison", models && row.model].filter(Boolean).join(" · ");
+        const entry = row[other] || row.label;
+        const offset = (seen[[panel, entry]] = (seen[[panel, entry]] ?? -1) + 1);
+        return { ...row, panel, entry, offset, absent: row.delta == null || null };
+      });
     },
     reading: (rows) => `${count(rows.length, "run")}: ${tally(rows)}.${absent(rows, "in")}`,
     columns: [text("panel", "panel"), text("entry", "entry"), text("label", "run"), ...JUDGED],
-    fit: (spec, width) => inPanels(spec, width, 270, 130),
+    fit: (spec, width) => {
+      inPanels(spec, width, 260, 120);
+      if (spec.datasets.rows.every((row) => row.offset === 0)) delete spec.spec.encoding.yOffset;
+    },
   },
 
   frontier: {
@@ -86,7 +93,7 @@ const FIGURES = {
       const task = new Map(results.filter((row) => row.kind === "task").map((row) => [keyOf(row), row]));
       return results
         .filter((row) => row.kind === "average" && (checkpoints === "all" || row.last))
-        .map((row) => ({ ...row, ...learned(task.get(keyOf(row))), joined: checkpoints === "all" && isStep(row) }));
+        .map((row) => ({ ...row, ...learned(task.get(keyOf(row))), joined: (checkpoints === "all" && isStep(row)) || null }));
     },
     reading: (rows) => {
       const shown = rows.filter((row) => row.delta != null && row.task_delta != null);
@@ -95,7 +102,7 @@ const FIGURES = {
       return (
         `${count(shown.length, "checkpoint")}; ${gained.length} learned more than chance explains, of which ` +
         `${gained.filter((row) => row.high < 0).length} lost on average.` +
-        (missing ? ` ${count(missing, "checkpoint")} without task accuracy or average are not drawn.` : "")
+        (missing ? ` Not drawn, for want of task accuracy or average: ${count(missing, "checkpoint")}.` : "")
       );
     },
     columns: [text("label", "run"), text("checkpoint", "checkpoint"), points("task_delta", "gained"), text("task_between", "its interval"), ...JUDGED.slice(0, 2)],
@@ -110,8 +117,8 @@ const FIGURES = {
         .map((row) => ({ ...row, forgotten: -row.delta })),
     reading: (rows) => {
       const all = results.filter((row) => row.kind === "average").length;
-      const left = all > rows.length ? ` ${count(all - rows.length, "checkpoint")} without KL or average are not drawn.` : "";
-      return `${count(rows.length, "checkpoint")}. ${page.razor ? page.razor.words : "There are too few for a fit."}${left}`;
+      const left = all > rows.length ? ` Not drawn, for want of KL or average: ${count(all - rows.length, "checkpoint")}.` : "";
+      return `${count(rows.length, "checkpoint")}. ${page.razor ? page.razor.words : "There is no fit: it takes four checkpoints."}${left}`;
     },
     columns: [
       text("label", "run"),
@@ -172,12 +179,13 @@ function loggedNames() {
   return numbers.sort((a, b) => (b === "loss") - (a === "loss"));
 }
 
-/** Lay panels of a facet out so that they fill the width. */
+/** Lay panels of a facet out so that they fill the width, in the order of the rows. */
 function inPanels(spec, width, panel, labels = 60) {
+  spec.facet.sort = unique(spec.datasets.rows.map((row) => row[spec.facet.field]));
   const room = width - labels;
-  spec.columns = Math.max(1, Math.floor(room / panel));
+  spec.columns = Math.min(spec.facet.sort.length, Math.max(1, Math.floor(room / panel)));
   spec.spacing = 24;
-  spec.spec.width = Math.max(120, Math.floor(room / spec.columns) - 24);
+  spec.spec.width = Math.min(420, Math.max(120, Math.floor(room / spec.columns) - 24));
 }
 
 // --- drawing
@@ -199,6 +207,7 @@ async function draw(name) {
   const spec = structuredClone(page.charts[name]);
   spec.description = `${document.getElementById(`${name}-title`).textContent}. ${figure.reading(rows, chosen)}`;
   spec.datasets = { rows: drawn.map(({ source, ...row }) => row), ...(figure.data ? figure.data() : {}) };
+  spec.layer &&= spec.layer.filter(hasRows(spec.datasets));
   figure.fit?.(spec, plot.clientWidth, chosen);
   const shown = await window.vegaEmbed(plot, spec, {
     renderer: "svg",
@@ -209,6 +218,13 @@ async function draw(name) {
   node.finalize?.();
   node.finalize = shown.finalize;
 }
+
+/** Tell which layers of a chart have something to show; see `charts.py`. */
+const hasRows = (datasets) => (layer) => {
+  const rows = datasets[layer.data?.name ?? "rows"] ?? [{}];
+  const field = layer.name?.startsWith("if_") && layer.name.slice(3);
+  return field ? rows.some((row) => row[field] != null) : rows.length > 0;
+};
 
 /** Offer each choice, given the ones before it, and return what is chosen. */
 function choose(name, choices) {

@@ -1,6 +1,6 @@
 // Items that were right before and wrong after, or the reverse, to read.
 
-const reading = { first: 0, size: 10 };
+const reading = { first: 0, size: 5 };
 
 const DIRECTIONS = { lost: "▼ lost: right before, wrong after", gained: "▲ gained: wrong before, right after" };
 
@@ -51,22 +51,20 @@ function sampled(rows) {
 function itemCard(row) {
   const benchmark = titleOf.get(row.benchmark) ?? row.benchmark;
   const where = row.task && row.task !== row.benchmark ? ` (${row.task})` : "";
-  const answer = (title, content, score) =>
-    make("div", {}, make("p", { class: "label" }, `${title}, score ${plainly(score, "")}`), pre(content));
+  const answer = (title, content) => make("div", {}, make("p", { class: "label" }, title), pre(content));
   return make(
     "article",
     { class: "item" },
     make("h3", {}, `${benchmark}${where}, item ${row.doc_id}`),
-    make("p", { class: "label" }, `${DIRECTIONS[row.direction] ?? row.direction} · ${labelOf(row.run)} · ${row.checkpoint}`),
+    make("p", { class: "about" }, `${DIRECTIONS[row.direction] ?? row.direction} · ${labelOf(row.run)} · ${row.checkpoint}`),
     make("p", { class: "label" }, "Prompt"),
     pre(row.prompt),
-    make("p", { class: "label" }, "Expected"),
-    pre(row.target),
     make(
       "div",
       { class: "answers" },
-      answer("Base", row.base_response, row.base_score),
-      answer("Checkpoint", row.response, row.score),
+      answer(`Base, score ${plainly(row.base_score, "")}`, row.base_response),
+      answer(`Checkpoint, score ${plainly(row.score, "")}`, row.response),
+      answer("Expected", row.target),
     ),
   );
 }

@@ -46,7 +46,7 @@ function resultsWanted() {
     (row) =>
       (!chosen.run || row.run === chosen.run) &&
       (chosen.checkpoints === "all" || row.last) &&
-      (!chosen.benchmark || row.benchmark === chosen.benchmark) &&
+      (!chosen.benchmark || isOf(chosen.benchmark, row)) &&
       (!chosen.verdict || row.verdict === chosen.verdict) &&
       (!words || [row.run, row.checkpoint, row.title, row.verdict, row.reason].join(" ").toLowerCase().includes(words)),
   );
@@ -122,24 +122,25 @@ function evidenceCell(row) {
   );
 }
 
+const shortStep = (checkpoint) => checkpoint.replace(/^step-0*(?=\d)/, "");
+
 function drawEvidence() {
   const several = runs.length > 1 ? [["", "all runs, last checkpoints"]] : [];
   const { run } = choose("evidence", { run: () => [...several, ...runChoices()] });
   const rows = run ? results.filter((row) => row.run === run) : lastRows;
-  const [across, down] = run ? ["checkpoint", "benchmark"] : ["benchmark", "run"];
-  const named = exams.filter(([name]) => rows.some((row) => row.benchmark === name));
-  const benchmarks = named.map(([name, title]) => ({ value: name, title, apart: name === "average" }));
+  const benchmarks = exams
+    .filter(([exam]) => rows.some((row) => isOf(exam, row)))
+    .map(([exam, title]) => ({ title, apart: exam === "average", holds: (row) => isOf(exam, row) }));
   const others = run
-    ? checkpointsOf(run).map((value) => ({ value, title: value.replace(/^step-0*(?=\d)/, "") }))
-    : runs.map((value) => ({ value, title: labelOf(value) }));
+    ? checkpointsOf(run).map((name) => ({ title: shortStep(name), holds: (row) => row.checkpoint === name }))
+    : runs.map((name) => ({ title: labelOf(name), holds: (row) => row.run === name }));
   const [columns, lines] = run ? [others, benchmarks] : [benchmarks, others];
-  const places = new Map(rows.map((row) => [JSON.stringify([row[down], row[across]]), row]));
   const body = lines.map((line) =>
     make(
       "tr",
       { class: line.apart ? "apart" : "" },
       make("th", { scope: "row" }, line.title),
-      ...columns.map((col) => evidenceCell(places.get(JSON.stringify([line.value, col.value])))),
+      ...columns.map((col) => evidenceCell(rows.find((row) => line.holds(row) && col.holds(row)))),
     ),
   );
   const corner = make("th", { scope: "col" }, run ? "step" : "run");
