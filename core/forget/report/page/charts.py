@@ -253,7 +253,7 @@ _TIPS = {
     "title": ("benchmark", None),
     "checkpoint": ("checkpoint", None),
     "delta": ("change", "+.2f"),
-    "between": ("95 % interval", None),
+    "between": ("interval", None),
     "band": ("simultaneous band", None),
     "p_holm": ("p (Holm)", ".2g"),
     "verdict": ("verdict", None),
@@ -371,6 +371,8 @@ def _config() -> Spec:
             "labelLimit": 220,
             "symbolSize": 80,
             "symbolOpacity": 1,
+            "symbolBaseFillColor": "var(--ink)",
+            "symbolBaseStrokeColor": "var(--ink)",
         },
         "text": {"color": "var(--ink-soft)", "fontSize": 12},
     }

@@ -29,11 +29,14 @@ function table(caption, columns, rows, options = {}) {
   return make(
     "table",
     {},
-    make("caption", {}, caption),
+    captioned(caption),
     make("thead", {}, head),
     make("tbody", {}, ...body),
   );
 }
+
+/** A caption stays in sight where its table is wider than the window. */
+const captioned = (text) => make("caption", {}, make("span", {}, text));
 
 function heading(col, { sorted, sort }) {
   const node = make("th", { scope: "col", class: col.right ? "right" : "" });

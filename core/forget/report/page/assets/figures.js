@@ -160,10 +160,11 @@ const partly = (row) =>
 const learned = (task) =>
   task ? { task_delta: task.delta, task_low: task.low, task_high: task.high, task_between: task.between } : {};
 
-function describe(run) {
-  const { label, variant, dataset } = results.find((row) => row.run === run) ?? {};
-  return { label: label ?? run, variant: variant ?? "", dataset: dataset ?? "" };
-}
+const described = new Map(
+  results.map(({ run, label, variant, dataset }) => [run, { label, variant: variant ?? "", dataset: dataset ?? "" }]),
+);
+
+const describe = (run) => described.get(run) ?? { label: run, variant: "", dataset: "" };
 
 /** Curves begin at the base, from which all is measured. */
 function withBase(rows) {
@@ -208,6 +209,7 @@ async function draw(name) {
   spec.description = `${document.getElementById(`${name}-title`).textContent}. ${figure.reading(rows, chosen)}`;
   spec.datasets = { rows: drawn.map(({ source, ...row }) => row), ...(figure.data ? figure.data() : {}) };
   spec.layer &&= spec.layer.filter(hasRows(spec.datasets));
+  if (plot.clientWidth < 560) stackLegends(spec.config.legend);
   figure.fit?.(spec, plot.clientWidth, chosen);
   const shown = await window.vegaEmbed(plot, spec, {
     renderer: "svg",
@@ -217,6 +219,11 @@ async function draw(name) {
   });
   node.finalize?.();
   node.finalize = shown.finalize;
+}
+
+function stackLegends(legend) {
+  legend.columns = 3;
+  legend.layout = { bottom: { direction: "vertical" } };
 }
 
 /** Tell which layers of a chart have something to show; see `charts.py`. */

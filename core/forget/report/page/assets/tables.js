@@ -147,6 +147,6 @@ function drawEvidence() {
   const head = make("tr", {}, corner, ...columns.map((col) => make("th", { scope: "col" }, col.title)));
   const caption = run ? `${labelOf(run)}: change at each checkpoint` : "Change at each run's last checkpoint";
   document.querySelector("[data-heatmap] .scroll").replaceChildren(
-    make("table", { class: "heat" }, make("caption", {}, caption), make("thead", {}, head), make("tbody", {}, ...body)),
+    make("table", { class: "heat" }, captioned(caption), make("thead", {}, head), make("tbody", {}, ...body)),
   );
 }
