@@ -106,6 +106,14 @@ class ItemScores(NamedTuple):
         columns = [self.keys[name].to_pylist() for name in _KEYS]
         return {key: row for row, key in enumerate(zip(*columns, strict=True))}
 
+    def rows_of(self, other: ItemScores, rows: Sequence[int]) -> list[int]:
+        """Return the rows that here have the items of some rows of another evaluation."""
+        if self.same_keys(other):
+            return list(rows)
+        known = self.rows()
+        keys = list(other.rows())
+        return [known[keys[row]] for row in rows]
+
     def name_of(self, row: int) -> tuple[str, int]:
         """Return the task and the document number of an item."""
         return self.keys["task"][row].as_py(), self.keys["doc_id"][row].as_py()
