@@ -130,6 +130,7 @@ class BenchmarkExam:
                     prompt=document.prompt,
                     target=document.target,
                     response=response,
+                    cluster=document.cluster,
                 )
                 for document, response in zip(
                     documents, _by_document(task, responses[start:stop]), strict=True
@@ -139,7 +140,9 @@ class BenchmarkExam:
         return Marked(items, total / len(items), {"required_items": self.benchmark.items})
 
     def _identity(self) -> list[Any]:
-        parts = [to_plain(self.benchmark), self.limit, package_version("lm-eval")]
+        definition = to_plain(self.benchmark)
+        del definition["cluster"]  # how sure one is of a score changes neither questions nor marks
+        parts = [definition, self.limit, package_version("lm-eval")]
         for file in self.benchmark.tasks:
             parts += [source.read_text(encoding="utf-8") for source in task_sources(file.path)]
             parts += [

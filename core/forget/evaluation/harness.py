@@ -48,6 +48,7 @@ class ScoredDocument:
         metrics: Each metric's value for this document.
         target: The right answer, as text.
         prompt: What the model read (its first request).
+        cluster: Digest of what it shares with others, see `Benchmark.cluster`; empty for nothing.
     """
 
     task: str
@@ -56,6 +57,7 @@ class ScoredDocument:
     metrics: Mapping[str, float]
     target: str
     prompt: str
+    cluster: str = ""
 
 
 @attrs.frozen
@@ -64,6 +66,7 @@ class BoundTask:
 
     name: str
     task: Any
+    cluster: str | None = None
 
     def requests(self) -> list[Request]:
         """Return the requests in lm-eval's order."""
@@ -108,7 +111,12 @@ class BoundTask:
             metrics={name: _number(value) for name, value in metrics.items() if _is_number(value)},
             target=str(self.task.doc_to_target(doc)),
             prompt=str(instances[0].args[0]),
+            cluster=self._cluster(doc),
         )
+
+    def _cluster(self, doc: Mapping[str, Any]) -> str:
+        shared = None if self.cluster is None else doc[self.cluster]
+        return "" if shared is None else _digest(shared)
 
 
 def task_folder() -> Path:
@@ -220,11 +228,12 @@ def bind(benchmark: Benchmark, mirror: Mirror, limit: int | None) -> list[BoundT
         limit: At most this many items; over several tasks they are spread evenly.
 
     Raises:
-        DataError: A task's data cannot be loaded.
+        DataError: A task's data cannot be loaded, or have no field of the name that the benchmark
+            is clustered by.
     """
     quotas = _quotas(limit, len(benchmark.tasks))
     return [
-        _build(file, mirror, quota)
+        _clustered(_build(file, mirror, quota), benchmark)
         for file, quota in zip(benchmark.tasks, quotas, strict=True)
         if quota != 0
     ]
@@ -264,6 +273,17 @@ def _build(file: TaskFile, mirror: Mirror, limit: int | None) -> BoundTask:
     if not task.instances:
         raise DataError(f"The lm-eval task {file.name!r} has no documents.")
     return BoundTask(file.name, task)
+
+
+def _clustered(task: BoundTask, benchmark: Benchmark) -> BoundTask:
+    fields = sorted(task.task.instances[0].doc)
+    if benchmark.cluster is not None and benchmark.cluster not in fields:
+        raise DataError(
+            f"The benchmark {benchmark.name!r} is clustered by the field {benchmark.cluster!r}, "
+            f"which documents of the lm-eval task {task.name!r} do not have: they have "
+            f"{', '.join(fields)}. Its plugin must name one of these as `cluster`, or none."
+        )
+    return attrs.evolve(task, cluster=benchmark.cluster)
 
 
 def _seed_language_detection() -> None:
@@ -340,8 +360,8 @@ def _request(instance: Any) -> Request:
     )
 
 
-def _digest(doc: Mapping[str, Any]) -> str:
-    text = json.dumps(doc, sort_keys=True, default=str, ensure_ascii=False)
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
