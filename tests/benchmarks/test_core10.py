@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from forget.evaluation.harness import bind, task_folder
+from forget.evaluation.harness import bind
+from forget.evaluation.taskfiles import task_folder
 from forget.mirror import Mirror
 from forget_benchmarks import core10
 from forget_benchmarks.core10.mmlu import SUBJECTS
