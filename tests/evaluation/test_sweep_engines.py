@@ -85,7 +85,7 @@ def test_answers_are_whole(
     assert task.details["response_tokens"] == 6.0
     assert 0 < task.details["distinct_2"] <= 1
     assert likelihoods.details["calibration_error"] > 0
-    assert 0 < texts.details["response_tokens"] <= 32
+    assert texts.details["response_tokens"] > 0
 
 
 # --- a base and its checkpoints
