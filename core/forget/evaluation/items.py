@@ -32,6 +32,8 @@ class Item:
         prompt: What the model read.
         target: The right answer.
         response: What the model answered: ``[[log p, is greedy], ...]`` or texts.
+        cluster: Equal for items that share a passage or a source and are not independent for that;
+            empty for one that stands alone.
     """
 
     task: str
@@ -42,6 +44,7 @@ class Item:
     prompt: str
     target: str
     response: Any
+    cluster: str = ""
 
 
 def write_items(path: Path, items: Sequence[Item]) -> None:
@@ -63,7 +66,7 @@ def write_items(path: Path, items: Sequence[Item]) -> None:
 
 
 def read_items(path: Path) -> list[Item]:
-    """Read what `write_items` wrote."""
+    """Read what `write_items` wrote; in files from before there were clusters all are empty."""
     import pyarrow.parquet as pq
 
     rows = pq.read_table(path).to_pylist()
