@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from itertools import chain, count
@@ -13,17 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Exam",
-    "Group",
-    "exams",
-    "file_name",
-    "groups",
-    "judged",
-    "method_of",
-    "named",
-    "partial",
-    "steps_of",
-]
+    "Exam", "Group", "exams", "file_name", "groups", "judged", "method_of", "named", "partial",
+    "points", "steps_of",
+]  # fmt: skip
 
 _KINDS = ("benchmark", "average", "task")
 _SETTING = ["study", "model", "dataset"]
@@ -100,8 +93,12 @@ def file_name(name: str, used: set[str]) -> str:
 
 def exams(rows: pd.DataFrame) -> list[Exam]:
     """Return the benchmarks in the frame's order, then the average, then the task."""
-    known = rows.drop_duplicates("benchmark")[["benchmark", "title", "kind"]]
-    found = [Exam(*map(str, exam)) for exam in known.itertuples(index=False)]
+    known = rows.drop_duplicates("benchmark")
+    columns = (known[name].astype(str) for name in ("benchmark", "title", "kind"))
+    found = [
+        Exam(name, f"task: {title.removeprefix('task:')}" if kind == "task" else title, kind)
+        for name, title, kind in zip(*columns, strict=True)
+    ]
     return sorted(found, key=lambda exam: _KINDS.index(exam.kind))
 
 
@@ -109,6 +106,11 @@ def steps_of(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the training's own checkpoints, without models made of them."""
     own = rows["checkpoint"].map(lambda name: checkpoint_step(str(name)) is not None)
     return rows[own.astype(bool) & rows["step"].notna()]
+
+
+def points(share: float) -> str:
+    """Write a change in points of 100, with its sign; a dash for one that is not known."""
+    return f"{100 * share:+.1f}".replace("-", "−") if math.isfinite(share) else "–"
 
 
 def partial(rows: pd.DataFrame) -> pd.Series[bool]:

@@ -7,10 +7,11 @@ the sign of the delta. An uncertain drop of 5 points is white, a certain one of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from forget.report.figures.style import BLACK, GREY, POINTS, VERDICTS
-from forget.report.selection import partial
+from forget.report.figures.style import BLACK, GREY, VERDICTS, not_all
+from forget.report.selection import partial, points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,7 @@ def cell(row: pd.Series[Any] | None) -> Cell:
     """Return how a row of the frame is shown; None is shown as missing."""
     if row is None or row["delta"] != row["delta"]:
         return MISSING
-    text = f"{POINTS * row['delta']:+.1f}".replace("-", "−")
+    text = points(row["delta"])
     if partial(row.to_frame().T).iloc[0]:
         text += "*"
     # The task and the average belong to no family of tests that Holm would correct for.
@@ -62,7 +63,7 @@ def cell(row: pd.Series[Any] | None) -> Cell:
         if p < level:
             return Cell(text, "forgot" if row["delta"] < 0 else "improved", strength)
     if row["verdict"] == "kept":
-        return Cell(f"≈{text}", "kept", _KEPT)
+        return Cell(f"{text} ✓", "kept", _KEPT)
     return Cell(text)
 
 
@@ -98,18 +99,32 @@ def draw_cells(
         axes.axvline(width - ruled_columns, color=BLACK, linewidth=0.8)
 
 
-def key() -> dict[str, Artist]:
-    """Return the entries of the legend: what the colours mean."""
+def key(*, few: bool, narrow: bool) -> tuple[dict[str, Artist], int]:
+    """Return the entries of the legend, what the colours mean, and in how many columns they go.
+
+    Args:
+        few: Whether a benchmark was not scored on all its items.
+        narrow: Whether there is one column of a paper only.
+    """
     from matplotlib.patches import Patch
 
-    entries: dict[str, Artist] = {}
-    for verdict, sign in (("forgot", "−"), ("improved", "+")):
-        for level, strength in _LEVELS:
-            entries[f"{sign} p < {level:g}"] = Patch(**_face(Cell("", verdict, strength)))
-    entries["≈ within the margin"] = Patch(**_face(Cell("", "kept", _KEPT)))
-    entries["inconclusive"] = Patch(**_face(Cell("")))
-    entries["not evaluated"] = Patch(**_face(MISSING))
-    return entries
+    def entries(*named: tuple[str, Cell]) -> list[tuple[str, Artist]]:
+        return [(name, Patch(**_face(found))) for name, found in named]
+
+    left = entries(
+        *((f"− p < {level:g}", Cell("", "forgot", strength)) for level, strength in _LEVELS),
+        ("inconclusive", Cell("")),
+        ("not evaluated", MISSING),
+    )
+    right = entries(
+        *((f"+ p < {level:g}", Cell("", "improved", strength)) for level, strength in _LEVELS),
+        (f"✓ {VERDICTS['kept'].word}", Cell("", "kept", _KEPT)),
+    )
+    right += not_all(few).items()
+    if narrow:
+        return dict(left + right), 2
+    pairs = zip_longest(left, right)
+    return dict(entry for pair in pairs for entry in pair if entry), len(left)
 
 
 def _face(found: Cell) -> dict[str, Any]:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from forget.report.figures.drawing import Drawing, Omitted, Shown, number
-from forget.report.figures.intervals import draw_interval, in_order
-from forget.report.figures.style import (
-    BLACK,
-    GREY,
-    POINTS,
-    SINGLE,
-    fitted,
-    legend,
-    panels,
-    zero,
-)
-from forget.report.selection import partial
+from forget.report.figures.intervals import draw_interval, draw_missing, in_order
+from forget.report.figures.style import BLACK, SINGLE, fitted, legend, not_all, panels, zero
+from forget.report.selection import Exam, exams, partial, points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,84 +25,75 @@ def draw(shown: Shown) -> Iterator[Drawing | Omitted]:
     """Yield a figure for each group of runs, several where one page does not hold it."""
     for group in shown.groups:
         name = f"forest-{group.slug}"
-        runs = [rows for _, rows in group.rows.groupby(["path", "who"], sort=False)]
-        runs = [rows for rows in runs if _forgetting(rows)["delta"].notna().any()]
+        # The trained task, which gains tens of points, would dwarf what is forgotten.
+        rows = group.rows[group.rows["kind"] != "task"]
+        runs = [run for _, run in rows.groupby(["path", "who"], sort=False)]
+        runs = [run for run in runs if run["delta"].notna().any()]
         if not runs:
             yield Omitted(name, "no benchmark of a last checkpoint has been evaluated")
         pages = [runs[start : start + _PANELS] for start in range(0, len(runs), _PANELS)]
         for index, page in enumerate(pages):
-            yield _page(number(name, index, len(pages)), page, shown)
+            yield _page(number(name, index, len(pages)), page, exams(rows), shown.material.level)
 
 
-def _page(name: str, runs: list[pd.DataFrame], shown: Shown) -> Drawing:
+def _page(name: str, runs: list[pd.DataFrame], down: list[Exam], level: float) -> Drawing:
     alone = len(runs) == 1
-    height = 0.35 + 0.135 * max(len(_forgetting(rows)) for rows in runs)
-    figure, axes = (
-        panels(1, 1, height, SINGLE)
-        if alone
-        else panels(len(runs), 3, height + 0.15, sharex=True, sharey=False)
-    )
+    height = 0.35 + 0.135 * len(down)
+    if alone:
+        figure, axes = panels(1, 1, height, SINGLE)
+    else:
+        figure, axes = panels(len(runs), 3, height + 0.15, sharex=True, sharey=True)
     entries: dict[str, Artist] = {}
-    for index, (panel, rows) in enumerate(zip(axes, runs, strict=True)):
-        _panel(panel, _forgetting(rows), entries, labelled=index % 3 == 0)
+    for panel, run in zip(axes, runs, strict=True):
+        _panel(panel, run, down, entries)
         if alone:
-            _written(panel, _forgetting(rows))
+            _written(panel, run, down)
         else:
-            panel.set_title(_heading(rows), loc="left")
-    label = f"change against base, {100 * shown.material.level:g} % interval [points]"
+            panel.set_title(fitted(str(run["who"].iloc[0]), 30, lines=2), loc="left")
+    few = {str(exam) for run in runs for exam in run.loc[partial(run), "benchmark"]}
+    _rows(axes, down, few)
+    label = f"change against base, {100 * level:g} % interval [points]"
     if alone:
         axes[0].set_xlabel(label)
     else:
         figure.supxlabel(label, fontsize=7)
-    legend(figure, in_order(entries), columns=2 if alone else 4)
+    legend(figure, in_order(entries) | not_all(bool(few)), columns=2 if alone else 5)
     return Drawing(name, figure)
 
 
-def _forgetting(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the benchmarks and, below them, their average; the task would dwarf them."""
-    return rows[rows["kind"] != "task"].sort_values(
-        "kind", key=lambda kind: kind == "average", kind="stable"
-    )
-
-
-def _panel(axes: Axes, rows: pd.DataFrame, entries: dict[str, Artist], *, labelled: bool) -> None:
+def _panel(axes: Axes, run: pd.DataFrame, down: Sequence[Exam], entries: dict[str, Artist]) -> None:
     zero(axes, vertical=True)
-    for place, (_, row) in enumerate(rows.iterrows()):
-        if row["verdict"] == "missing" or row["delta"] != row["delta"]:
-            axes.text(0, place, " not evaluated", va="center", fontsize=5.5, color=GREY)
-            continue
-        draw_interval(axes, row, place, entries)
-    _rows(axes, rows, labelled=labelled)
+    rows = {str(row["benchmark"]): row for _, row in run.iterrows()}
+    for place, exam in enumerate(down):
+        row = rows.get(exam.name)
+        if row is None or row["delta"] != row["delta"]:
+            draw_missing(axes, place)
+        else:
+            draw_interval(axes, row, place, entries)
+        if exam.kind == "average":
+            axes.axhline(place - 0.5, color=BLACK, linewidth=0.4)
 
 
-def _rows(axes: Axes, rows: pd.DataFrame, *, labelled: bool) -> None:
-    few = partial(rows)
-    names = [
-        fitted(str(title), 24) + ("*" if less else "")
-        for title, less in zip(rows["title"], few, strict=True)
-    ]
-    axes.set_yticks(range(len(rows)), names if labelled else [])
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.spines["left"].set_visible(False)
-    averages = [place for place, kind in enumerate(rows["kind"]) if kind == "average"]
-    for place in averages:
-        axes.axhline(place - 0.5, color=BLACK, linewidth=0.4)
-        if labelled:
-            axes.get_yticklabels()[place].set_fontweight("bold")
+def _rows(axes: Sequence[Axes], down: Sequence[Exam], few: set[str]) -> None:
+    names = [fitted(exam.title, 24) + "*" * (exam.name in few) for exam in down]
+    for panel in axes:
+        panel.set_yticks(range(len(down)), names)
+        panel.tick_params(axis="y", length=0)
+        panel.set_ylim(len(down) - 0.4, -0.6)
+        panel.spines["left"].set_visible(False)
+        for label, exam in zip(panel.get_yticklabels(), down, strict=False):  # none inside
+            label.set_fontweight("bold" if exam.kind == "average" else "normal")
 
 
-def _written(axes: Axes, rows: pd.DataFrame) -> None:
+def _written(axes: Axes, run: pd.DataFrame, down: Sequence[Exam]) -> None:
     """Write the numbers to the right of the only panel."""
-    for place, (_, row) in enumerate(rows.iterrows()):
-        numbers = [POINTS * row[name] for name in ("delta", "low", "high")]
-        if numbers[0] != numbers[0]:
-            continue
-        text = "{:+.1f} [{:+.1f}, {:+.1f}]".format(*numbers).replace("-", "−").replace("nan", "–")
+    places = {exam.name: place for place, exam in enumerate(down)}
+    for _, row in run.dropna(subset="delta").iterrows():
         axes.text(
-            1.02, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=5.5
+            1.02,
+            places[str(row["benchmark"])],
+            f"{points(row['delta'])} [{points(row['low'])}, {points(row['high'])}]",
+            transform=axes.get_yaxis_transform(),
+            va="center",
+            fontsize=5.5,
         )
-
-
-def _heading(rows: pd.DataFrame) -> str:
-    return fitted(str(rows["who"].iloc[0]), 30, lines=2)

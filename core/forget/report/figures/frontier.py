@@ -20,8 +20,8 @@ __all__ = ["draw"]
 def draw(shown: Shown) -> Iterator[Drawing | Omitted]:
     """Yield one figure, with a panel for each group of runs."""
     pairs = _pairs(shown.last)
-    if pairs.empty:
-        reason = "no last checkpoint has both a task accuracy and the average of all benchmarks"
+    if len(pairs) < 2:
+        reason = "there are not two last checkpoints with both a task accuracy and an average"
         yield Omitted("frontier", reason)
         return
     found = list(groups(pairs))
@@ -33,7 +33,7 @@ def draw(shown: Shown) -> Iterator[Drawing | Omitted]:
         if len(found) > 1:
             panel.set_title(fitted(group.name, 36, lines=2), loc="left")
     figure.supxlabel("learned: change of task accuracy [points]", fontsize=7)
-    figure.supylabel("kept: average change of benchmarks [points]", fontsize=7)
+    figure.supylabel("retained: average change of benchmarks [points]", fontsize=7)
     legend(figure, entries, columns=6 if len(found) > 1 else 3)
     yield Drawing("frontier", figure)
 
@@ -55,7 +55,7 @@ def _panel(
     zero(axes, vertical=False)
     for method, (_, row) in zip(method_of(rows), rows.iterrows(), strict=True):
         drawn = look(methods[str(method)])
-        [entries[fitted(str(method), 30)]] = axes.plot(
+        [entries[str(method)]] = axes.plot(
             [POINTS * row["delta_task"]],
             [POINTS * row["delta"]],
             marker=drawn.marker,

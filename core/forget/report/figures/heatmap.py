@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from forget.report.figures.cells import by_place, cell, draw_cells, key
 from forget.report.figures.drawing import Drawing, Omitted, Shown
 from forget.report.figures.style import DOUBLE, SINGLE, fitted, legend
-from forget.report.selection import exams
+from forget.report.selection import exams, partial
 from forget.store.layout import checkpoint_step
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _figure(rows: pd.DataFrame) -> Figure:
             [place + 0.5 for place in range(len(down))], [fitted(exam.title, 24) for exam in down]
         )
         _checkpoints(axes, block)
-    legend(figure, key(), columns=4)
+    legend(figure, *key(few=partial(rows).any(), narrow=len(across) <= 4))
     return figure
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from forget.report.figures.style import POINTS, VERDICTS, marked
+from forget.report.figures.style import GREY, POINTS, VERDICTS, marked
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-__all__ = ["draw_interval", "draw_mark", "in_order"]
+__all__ = ["draw_interval", "draw_mark", "draw_missing", "in_order"]
 
 
 def draw_interval(
@@ -21,6 +21,11 @@ def draw_interval(
     colour = marked(row["verdict"]).colour
     axes.plot([POINTS * row["low"], POINTS * row["high"]], [place, place], color=colour)
     draw_mark(axes, row, (POINTS * row["delta"], place), entries, size=size)
+
+
+def draw_missing(axes: Axes, place: float) -> None:
+    """Say that there is no delta, instead of leaving a gap."""
+    axes.text(0, place, " not evaluated", va="center", fontsize=5.5, color=GREY)
 
 
 def draw_mark(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from forget.report.figures.drawing import Drawing, Omitted, Shown
-from forget.report.figures.intervals import draw_interval, in_order
+from forget.report.figures.intervals import draw_interval, draw_missing, in_order
 from forget.report.figures.style import DOUBLE, SINGLE, fitted, legend, zero
 from forget.report.selection import groups, method_of
 
@@ -21,13 +21,13 @@ __all__ = ["draw"]
 _COLUMNS = 4
 """Data sets beside each other; more of them go below."""
 
-_QUANTITIES = {"average": "average of the benchmarks", "task": "trained task"}
+_LABELS = {"average": "change of average [points]", "task": "change of task [points]"}
 
 
 def draw(shown: Shown) -> Iterator[Drawing | Omitted]:
     """Yield one figure: for each group of runs a panel of the average, and one of the task."""
-    rows = shown.last[shown.last["kind"].isin(list(_QUANTITIES))].dropna(subset="delta")
-    if len(rows[["path", "who"]].drop_duplicates()) < 2:
+    rows = shown.last[shown.last["kind"].isin(list(_LABELS))]
+    if len(rows.dropna(subset="delta")[["path", "who"]].drop_duplicates()) < 2:
         yield Omitted("methods", "there are not two runs with an average or a task to compare")
         return
     yield Drawing("methods", _figure(rows))
@@ -55,13 +55,12 @@ def _figure(rows: pd.DataFrame) -> Figure:
             _panel(above, block[place].rows, "average", names, entries)
             _panel(below, block[place].rows, "task", names, entries)
             above.set_title(fitted(block[place].name, 30, lines=2), loc="left")
-    figure.supxlabel("change against base [points]", fontsize=7)
     legend(figure, in_order(entries), columns=2 if columns == 1 else 4)
     return figure
 
 
 def _height(methods: int) -> float:
-    return 2 * (0.42 + 0.16 * methods)
+    return 2 * (0.5 + 0.17 * methods)
 
 
 def _panel(
@@ -69,7 +68,10 @@ def _panel(
 ) -> None:
     zero(axes, vertical=True)
     rows = rows[rows["kind"] == kind]
-    for name, runs in rows.groupby(method_of(rows), sort=False):
+    known = rows.dropna(subset="delta")
+    for name in set(method_of(rows)) - set(method_of(known)):
+        draw_missing(axes, names.index(name))
+    for name, runs in known.groupby(method_of(known), sort=False):
         for index, (_, row) in enumerate(runs.iterrows()):
             # Several seeds of a method lie a little above each other.
             aside = 0.7 * ((index + 0.5) / len(runs) - 0.5)
@@ -78,4 +80,4 @@ def _panel(
     axes.set_yticks(range(len(names)), [fitted(name, 24) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(_QUANTITIES[kind])
+    axes.set_xlabel(_LABELS[kind])

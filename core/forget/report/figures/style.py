@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLACK", "DOUBLE", "FAINT", "GREY", "POINTS", "SINGLE", "STYLE", "VERDICTS", "Look", "Mark",
-    "fitted", "legend", "look", "marked", "panels", "zero",
+    "fitted", "legend", "look", "marked", "not_all", "panels", "zero",
 ]  # fmt: skip
 
 SINGLE, DOUBLE = 3.25, 6.75
@@ -25,7 +25,7 @@ SINGLE, DOUBLE = 3.25, 6.75
 POINTS = 100
 """Shares are drawn in points of 100."""
 
-BLACK, GREY, FAINT = "#000000", "#7f7f7f", "#d4d4d4"
+BLACK, GREY, FAINT = "#000000", "#7f7f7f", "#b8b8b8"
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same file on every machine
@@ -76,7 +76,7 @@ class Mark(NamedTuple):
 VERDICTS = {
     "forgot": Mark("forgot", "v", "#D55E00"),
     "improved": Mark("improved", "^", "#0072B2"),
-    "kept": Mark("no forgetting beyond the margin", "s", "#009E73"),
+    "kept": Mark("kept (within margin)", "s", "#009E73"),
     "inconclusive": Mark("inconclusive", "o", GREY, filled=False),
 }
 
@@ -109,12 +109,31 @@ def marked(verdict: object) -> Mark:
 
 
 def fitted(text: str, width: int, lines: int = 1) -> str:
-    """Break a name into lines of so many letters; what does not fit becomes an ellipsis."""
-    found = textwrap.wrap(" ".join(text.split()), width) or [""]
-    if len(found) > lines:
-        last = found[lines - 1][: width - 1].rstrip(" -_/")
-        found = [*found[: lines - 1], f"{last}…"]
+    """Break a name into lines of so many letters; of one too long the middle is left out.
+
+    Long names differ at their ends: in the seed, or in the setting that is swept.
+    """
+    whole = " ".join(text.split())
+    for room in range(max(len(whole), width * lines), 0, -1):
+        found = textwrap.wrap(_elided(whole, room), width)
+        if len(found) <= lines:
+            break
     return "\n".join(found)
+
+
+def _elided(text: str, room: int) -> str:
+    if len(text) <= room:
+        return text
+    tail = room // 2
+    return f"{text[: room - tail - 1]}…{text[len(text) - tail :]}"
+
+
+def not_all(any_partial: bool) -> dict[str, Artist]:
+    """Return the entry of a legend that explains the asterisk, if there is one."""
+    from matplotlib.lines import Line2D
+
+    blank = Line2D([], [], linestyle="none")
+    return {"* not all items": blank} if any_partial else {}
 
 
 def panels(
@@ -142,12 +161,15 @@ def zero(axes: Axes, *, vertical: bool) -> None:
 
 
 def legend(figure: Figure, entries: dict[str, Artist], columns: int = 5) -> None:
-    """Put a legend below a figure, if there is anything in it."""
+    """Put a legend above a figure, if there is anything in it.
+
+    Below it would lie on the label that all panels share.
+    """
     if entries:
         figure.legend(
             list(entries.values()),
-            list(entries),
-            loc="outside lower center",
+            [fitted(entry, 42) for entry in entries],
+            loc="outside upper center",
             ncols=min(columns, len(entries)),
             columnspacing=1.2,
             handletextpad=0.4,

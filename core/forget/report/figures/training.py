@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from forget.report.figures.drawing import Drawing, Omitted, Shown
-from forget.report.figures.style import SINGLE, fitted, legend, look, panels
+from forget.report.figures.style import SINGLE, legend, look, panels
 from forget.report.selection import groups, method_of
 
 if TYPE_CHECKING:
@@ -33,11 +33,8 @@ def draw(shown: Shown) -> Iterator[Drawing | Omitted]:
     for group in groups(shown.frame):
         name = f"training-{group.slug}"
         of_group = curves[curves["run"].isin(set(group.rows["run"]))]
-        quantities = [
-            str(column)
-            for column in of_group.columns
-            if column not in _COUNTERS and of_group[column].notna().any()
-        ]
+        logged = [str(name) for name in of_group.columns if of_group[name].notna().any()]
+        quantities = sorted(set(logged) - _COUNTERS, key=lambda name: (name != "loss", name))
         if quantities:
             yield Drawing(name, _figure(of_group, quantities, group.rows, shown.methods()))
         else:
@@ -56,16 +53,17 @@ def _figure(
     curves: pd.DataFrame, quantities: list[str], rows: pd.DataFrame, methods: dict[str, int]
 ) -> Figure:
     wide = {} if len(quantities) > 1 else {"width": SINGLE}
-    figure, axes = panels(len(quantities), 3, 1.5, sharex="all", **wide)
+    columns = 4 if len(quantities) == 4 else 3
+    figure, axes = panels(len(quantities), columns, 1.5, sharex="all", **wide)
     runs = rows.drop_duplicates("run")
     entries: dict[str, Artist] = {}
     for panel, quantity in zip(axes, quantities, strict=True):
-        for run, who, method in zip(runs["run"], runs["who"], method_of(runs), strict=True):
+        for run, method in zip(runs["run"], method_of(runs), strict=True):
             line = curves[curves["run"] == run].dropna(subset=quantity).sort_values("step")
             if line.empty:
                 continue
             drawn = look(methods[str(method)])
-            [entries[fitted(str(who), 30)]] = panel.plot(
+            [entries[str(method)]] = panel.plot(
                 line["step"].astype(float),
                 line[quantity].astype(float),
                 color=drawn.colour,

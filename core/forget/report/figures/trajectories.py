@@ -10,6 +10,7 @@ from forget.report.figures.intervals import draw_mark, in_order
 from forget.report.figures.style import (
     BLACK,
     FAINT,
+    GREY,
     POINTS,
     SINGLE,
     fitted,
@@ -71,6 +72,10 @@ def _panel(axes: Axes, rows: pd.DataFrame, entries: dict[str, Artist]) -> None:
             [entries["each benchmark"]] = axes.plot(*_line(exam), color=FAINT, linewidth=0.6)
         average = run[run["kind"] == "average"]
         if average.empty:
+            axes.text(
+                0.03, 0.97, "no average: not all evaluated", transform=axes.transAxes,
+                va="top", fontsize=5.5, color=GREY,
+            )  # fmt: skip
             continue
         steps, deltas = _line(average)
         entries["simultaneous 95 % band"] = axes.fill_between(
