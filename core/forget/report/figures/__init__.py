@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from forget.errors import UnknownNameError
 from forget.report.material import Material
-from forget.store.atomic import ensure_writable, staged_file
+from forget.report.written import Written, check_request
+from forget.store.atomic import staged_file
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from forget.report.figures.drawing import Drawing, Omitted
 
-__all__ = ["FORMATS", "Figures", "write_figures"]
+__all__ = ["FORMATS", "write_figures"]
 
 # No dates and no versions: the same results give the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {
@@ -25,19 +27,7 @@ _METADATA: dict[str, dict[str, Any]] = {
 FORMATS = tuple(_METADATA)
 
 
-class Figures(NamedTuple):
-    """What was drawn.
-
-    Attributes:
-        files: The files.
-        omitted: Figures that could not be drawn, and why.
-    """
-
-    files: tuple[Path, ...]
-    omitted: dict[str, str]
-
-
-def write_figures(material: Material, folder: Path, formats: Sequence[str] = ("pdf",)) -> Figures:
+def write_figures(material: Material, folder: Path, formats: Sequence[str] = ("pdf",)) -> Written:
     """Draw every figure that there are data for.
 
     Args:
@@ -50,24 +40,23 @@ def write_figures(material: Material, folder: Path, formats: Sequence[str] = ("p
         OutputError: The folder cannot be made, or not be written.
         StorageError: The disk is full.
     """
-    for wanted in formats:
-        if wanted not in FORMATS:
-            raise UnknownNameError("format of figures", wanted, FORMATS)
-    ensure_writable(folder, "folder of figures", "--figures")
+    check_request("figures", folder, formats, FORMATS)
     from matplotlib import style
 
     from forget.report.figures.drawing import Drawing
     from forget.report.figures.style import STYLE
 
-    files, omitted = [], {}
+    files: list[Path] = []
+    omitted: dict[str, str] = {}
     # What a user's matplotlibrc says must not change a figure.
     with style.context(["default", STYLE]):
         for drawn in _drawings(material):
             if isinstance(drawn, Drawing):
+                _settle(drawn.figure)
                 files += [_write(drawn, folder, wanted) for wanted in formats]
             else:
                 omitted[drawn.name] = drawn.reason
-    return Figures(tuple(files), omitted)
+    return Written(tuple(files), omitted)
 
 
 def _drawings(material: Material) -> Iterator[Drawing | Omitted]:
@@ -85,9 +74,16 @@ def _drawings(material: Material) -> Iterator[Drawing | Omitted]:
     from forget.report.figures.drawing import Shown
 
     shown = Shown.of(material)
-    modules = (forest, heatmap, matrix, methods, trajectories, frontier, razor, training)
-    for module in modules:
+    for module in (forest, heatmap, matrix, methods, trajectories, frontier, razor, training):
         yield from module.draw(shown)
+
+
+def _settle(figure: Figure) -> None:
+    """Lay a figure out once, not anew for each format, so that it looks alike in all of them."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
 def _write(drawing: Drawing, folder: Path, wanted: str) -> Path:

@@ -21,6 +21,9 @@ __all__ = ["draw"]
 _COLUMNS = 16
 """Checkpoints beside each other; more of them go below."""
 
+_NARROW = 4
+"""Checkpoints that fit into one column of a paper."""
+
 
 def draw(shown: Shown) -> Iterator[Drawing | Omitted]:
     """Yield a figure for each run."""
@@ -34,25 +37,25 @@ def draw(shown: Shown) -> Iterator[Drawing | Omitted]:
 
 
 def _figure(rows: pd.DataFrame) -> Figure:
-    down = exams(rows)
-    across = [str(name) for name in rows["checkpoint"].unique()]
-    blocks = [across[start : start + _COLUMNS] for start in range(0, len(across), _COLUMNS)]
-    places = by_place(rows, "benchmark", "checkpoint")
-    aside = sum(exam.kind != "benchmark" for exam in down)
-
     from matplotlib.figure import Figure
 
-    height = (0.45 + 0.165 * len(down)) * len(blocks) + 0.45
-    figure = Figure(figsize=(SINGLE if len(across) <= 4 else DOUBLE, height), layout="constrained")
-    every = figure.subplots(len(blocks), 1, squeeze=False).flat
-    for axes, block in zip(every, blocks, strict=True):
+    down, across = exams(rows), [str(name) for name in rows["checkpoint"].unique()]
+    blocks = [across[start : start + _COLUMNS] for start in range(0, len(across), _COLUMNS)]
+    places = by_place(rows, "benchmark", "checkpoint")
+    narrow = len(across) <= _NARROW
+    aside = sum(exam.kind != "benchmark" for exam in down)
+    titles = [fitted(exam.title, 24) for exam in down]
+
+    height = len(blocks) * (0.5 + 0.165 * len(down)) + (0.85 if narrow else 0.4)
+    figure = Figure(figsize=(SINGLE if narrow else DOUBLE, height), layout="constrained")
+    grid = figure.subplots(len(blocks), 1, squeeze=False)
+    for axes, block in zip(grid.flat, blocks, strict=True):
         table = [[cell(places.get((exam.name, name))) for name in block] for exam in down]
         draw_cells(axes, table, ruled_rows=aside)
-        axes.set_yticks(
-            [place + 0.5 for place in range(len(down))], [fitted(exam.title, 24) for exam in down]
-        )
+        axes.set_xlim(0, len(blocks[0]))  # cells of one size, also in a last block of few
+        axes.set_yticks([place + 0.5 for place in range(len(down))], titles)
         _checkpoints(axes, block)
-    legend(figure, *key(few=partial(rows).any(), narrow=len(across) <= 4))
+    legend(figure, *key(few=bool(partial(rows).any()), narrow=narrow))
     return figure
 
 

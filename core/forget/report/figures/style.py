@@ -49,6 +49,7 @@ STYLE: dict[str, Any] = {
     "hatch.linewidth": 0.5,
     "figure.constrained_layout.h_pad": 0.03,
     "figure.constrained_layout.w_pad": 0.03,
+    "figure.dpi": 300,  # letters are laid out at the size at which they are drawn
     "savefig.dpi": 300,
     "pdf.fonttype": 42,  # TrueType: publishers refuse the bitmap fonts of type 3
     "svg.fonttype": "path",  # looks the same where the font is missing
