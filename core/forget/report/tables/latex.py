@@ -78,8 +78,8 @@ def _names(table: Table) -> Iterator[str]:
 
 
 def _heading(who: str) -> str:
-    lines = map(escape, textwrap.wrap(who, 12) or [""])
-    return rf"\shortstack[r]{{{r'\\'.join(lines)}}}"
+    lines = r"\\".join(map(escape, textwrap.wrap(who, 12) or [""]))
+    return rf"\shortstack[r]{{{lines}}}"
 
 
 def _score(table: Table, exam: str) -> str:
@@ -103,12 +103,12 @@ def _caption(material: Material, table: Table) -> str:
         "forgot": r"bold, $\downarrow$: forgot",
         "improved": r"italic, $\uparrow$: improved",
         "kept": rf"\dag: no forgetting beyond the margin of {100 * material.margin:g} points",
-        "inconclusive": "unmarked: inconclusive",
+        "inconclusive": "none: inconclusive",
     }
     said = [text for verdict, text in keys.items() if verdict in table.verdicts]
     said += ["*: not all items of the benchmark"] * table.partial
     said += ["--: not evaluated"] * table.incomplete
     return (
         f"Change of the last checkpoint{where} against the base model on the same items, in "
-        rf"points of 100, $\pm$ its standard error. {'; '.join(said).capitalize()}."
+        rf"points of 100, $\pm$ its standard error. Marks: {'; '.join(said)}."
     )

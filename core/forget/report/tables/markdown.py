@@ -56,7 +56,7 @@ def _cell(change: Change | None) -> str:
         return "–"
     text = _MARKS.get(change.verdict, "{}").format(points(change.delta))
     error = f" ± {100 * change.stderr:.1f}" if math.isfinite(change.stderr) else ""
-    return f"{text}{error}{' \\*' if change.few else ''}"
+    return text + error + (r" \*" if change.few else "")
 
 
 def _plain(name: str) -> str:
