@@ -28,16 +28,52 @@ _SHORT = 14
 _STYLES = {"forgot": "bold red", "improved": "green", "kept": "", "inconclusive": "dim"}
 
 
-def render(findings: Findings) -> RenderableType:
-    """Return one table per checkpoint, a summary line under each, and how to read them."""
+def render(findings: Findings, *, every: bool = False) -> RenderableType:
+    """Return a table of each checkpoint that is judged, and how to read it.
+
+    Of a run that is its last step, and the models made of it; the steps before have a line each.
+
+    Args:
+        findings: What was found.
+        every: A table for each of the steps before, too.
+    """
     parts: list[RenderableType] = []
-    for checkpoint in findings.checkpoints:
+    judged = findings.judged
+    if len(judged) < len(findings.checkpoints) and not every:
+        parts += [_trajectory(findings), Text()]
+    for checkpoint in findings.checkpoints if every else judged:
         heading = f"{checkpoint.name} against {findings.record.base_model}"
         parts += [Text(heading, style="bold"), _table(checkpoint), *_summary(checkpoint), Text()]
     if not findings.checkpoints:
         parts.append(Text("There is no checkpoint yet."))
     explanation = _EXPLANATION.format(margin=points(findings.terms.margin))
     return Group(*parts, Text(explanation, style="dim"))
+
+
+def _trajectory(findings: Findings) -> Table:
+    """Return a line for each checkpoint: what it learned, and what it forgot on average."""
+    table = Table(title="all checkpoints", title_justify="left")
+    table.add_column("checkpoint", overflow="fold")
+    for heading in ("task", "average", "band"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("worst", overflow="fold")
+    table.add_column("KL", justify="right", no_wrap=True)
+    table.add_column("forgot", overflow="fold")
+    for checkpoint in findings.checkpoints:
+        task, average, worst = checkpoint.task, checkpoint.average, checkpoint.worst
+        judgement = checkpoint.judgement
+        forgot = [f for f in checkpoint.benchmarks if f.judgement.verdict == "forgot"]
+        scored = f"{len(checkpoint.benchmarks)} of {len(findings.record.benchmarks)} benchmarks"
+        table.add_row(
+            checkpoint.name,
+            points(task.score) if task else "-",
+            signed(average.delta) if average else scored,
+            _ends(judgement.band) if average and judgement else "",
+            f"{worst.benchmark} {signed(worst.change.delta)}" if worst else "-",
+            nats(checkpoint.drift.get("kl_to_base"), digits=2),
+            ", ".join(f.benchmark for f in forgot) or "-",
+        )
+    return table
 
 
 def _table(checkpoint: CheckpointFindings) -> Table:

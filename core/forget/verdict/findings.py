@@ -99,6 +99,12 @@ class Findings:
     checkpoints: tuple[CheckpointFindings, ...]
     terms: Terms = attrs.field(factory=Terms)
 
+    @property
+    def judged(self) -> list[CheckpointFindings]:
+        """The last step of a run and the models made of it; all that are no steps of a run."""
+        last = max((c.step for c in self.checkpoints if c.step is not None), default=None)
+        return [c for c in self.checkpoints if c.step in (None, last)]
+
 
 class _Pair(NamedTuple):
     """One checkpoint on one exam."""
