@@ -101,11 +101,11 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
 def _check(wanted: _Wanted) -> None:
     """Find what cannot be written before minutes are spent on it."""
     from forget.report import figures, tables
-    from forget.report.page import check_page
     from forget.report.written import check_request
+    from forget.store.atomic import ensure_writable
 
     if wanted.html:
-        check_page(wanted.html)
+        ensure_writable(wanted.html.absolute().parent, "folder of the page", "--html")
     if wanted.figures:
         check_request("figures", wanted.figures, wanted.formats, figures.FORMATS)
     if wanted.tables:
