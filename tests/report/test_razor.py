@@ -52,8 +52,8 @@ def test_methods_that_were_left_out() -> None:
         line["delta"] -= 0.05
     text = shown(fitted(made))
     (grpo,) = (line for line in text.splitlines() if "grpo" in line)
-    assert grpo.replace("│", " ").split() == ["grpo", "6", "5.0", "+5.0"]
-    assert "forgets more than the others" in text
+    assert grpo.replace("│", " ").split() == ["grpo", "6", "5.00", "+5.00"]
+    assert "bias above 0: it forgets more than the others at its KL" in text
 
 
 def test_one_method_alone() -> None:

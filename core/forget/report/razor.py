@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from forget.metrics.quadratic import FEWEST
-from forget.report.terminal import points, signed
 from forget.verdict.razor import PREDICTORS, HeldOut, Prediction, Razor
 
 __all__ = ["razor_as_plain", "render_razor"]
@@ -25,15 +24,18 @@ _TITLES = {
 }
 
 _TOO_FEW = (
-    f"Nothing to fit: fewer than {FEWEST} checkpoints have both a KL to the base and all benchmarks "
-    "evaluated, or their KLs hardly differ. The KL is measured in training unless drift_prompts=0."
+    f"Nothing to fit: fewer than {FEWEST} checkpoints have both a KL from the base and all "
+    "benchmarks evaluated, or their KLs hardly differ. The KL is measured in training, unless "
+    "drift_prompts is 0."
 )
+
+_BIAS = "error and bias in points of 100; bias above 0: it forgets more than the others at its KL"
 
 _EXPLANATION = (
     "Forgetting (the negated average delta) as a + b x + c x², without weights. R² = share of its "
-    "variance that x explains; adjusted for two coefficients; left out = R² when the points of each "
-    "method are told by the curve of the others: 0 is no better than the mean, below 0 misleads. "
-    "Checkpoints of one run are alike, so their number makes it look surer than it is."
+    "variance that x explains; adjusted for two coefficients; left out = R² when the points of "
+    "each method are told by the curve of the others: 0 is no better than the mean, below 0 "
+    "misleads. Checkpoints of one run are alike, so their number makes it look surer than it is."
 )
 
 
@@ -45,9 +47,9 @@ def render_razor(razor: Razor | None) -> RenderableType:
     """
     if razor is None:
         return Text(_TOO_FEW)
-    parts: list[RenderableType] = [_predictors(razor), _equation(razor.kl)]
+    parts: list[RenderableType] = [*_predictors(razor), _equation(razor.kl)]
     if razor.kl.held_out:
-        parts += [Text(), _methods(razor.kl.held_out)]
+        parts += [Text(), *_methods(razor.kl.held_out), Text(_BIAS)]
     return Group(*parts, *_warnings(razor), Text(_EXPLANATION, style="dim"))
 
 
@@ -62,36 +64,34 @@ def razor_as_plain(razor: Razor | None) -> dict[str, Any] | None:
     }
 
 
-def _predictors(razor: Razor) -> Table:
+def _predictors(razor: Razor) -> tuple[Text, Table]:
     methods = razor.points["method"].nunique()
     title = f"what predicts forgetting: {len(razor.points)} checkpoints of {methods} method"
-    table = Table(title=title + "s" * (methods != 1), title_justify="left")
+    table = Table()
     table.add_column("predictor", overflow="fold")
     for heading in ("points", "R²", "adjusted", "left out"):
         table.add_column(heading, justify="right", no_wrap=True)
     for found in (razor.kl, *razor.others):
         shares = (found.fit.r2, found.fit.adjusted_r2, found.held_out_r2)
         table.add_row(_TITLES[found.predictor], str(found.fit.points), *map(_share, shares))
-    return table
+    return Text(title + "s" * (methods != 1), style="italic"), table
 
 
 def _equation(kl: Prediction) -> Text:
     a, b, c = (100 * coefficient for coefficient in kl.fit.coefficients)
-    return Text(
-        f"forgetting = {a:.3g} {b:+.3g} KL {c:+.3g} KL² [points of 100; KL in nats a token]"
-    )
+    curve = f"{a:.3g} {b:+.3g} KL {c:+.3g} KL²"
+    return Text(f"forgetting = {curve} [points of 100; KL in nats a token]")
 
 
-def _methods(held_out: tuple[HeldOut, ...]) -> Table:
-    table = Table(title="each method by the others' curve on KL", title_justify="left")
+def _methods(held_out: tuple[HeldOut, ...]) -> tuple[Text, Table]:
+    table = Table()
     table.add_column("method", overflow="fold")
     for heading in ("points", "error", "bias"):
         table.add_column(heading, justify="right", no_wrap=True)
     for held in held_out:
-        table.add_row(held.method, str(held.points), points(held.error), signed(held.bias))
-    table.caption = "bias above 0: it forgets more than the others do at its KL [points of 100]"
-    table.caption_justify = "left"
-    return table
+        error, bias = f"{100 * held.error:.2f}", f"{100 * held.bias:+.2f}"
+        table.add_row(held.method, str(held.points), error, bias)
+    return Text("each method by the others' curve on KL", style="italic"), table
 
 
 def _warnings(razor: Razor) -> Iterator[Text]:
