@@ -9,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from forget.metrics.estimate import Interval
+from forget.metrics.estimate import Interval, checked_level
 from forget.metrics.paired import cluster_sums
 
 __all__ = ["Resampled", "average_resampled", "bca_interval", "resample"]
 
 DRAWS = 2_000
 _SEED = 4_142
+_BLOCK = 1_000_000
 
 
 class Resampled(NamedTuple):
@@ -45,25 +46,38 @@ def resample(
         d: Per-item differences, shape (items,).
         clusters: The cluster of each item, integers from 0; None if items are independent.
         stream: Which random numbers: another one for each benchmark, so that they are independent.
+
+    Raises:
+        ValueError: There is no difference, or one is not a finite number.
     """
+    if d.ndim != 1 or not d.size or not np.isfinite(d).all():
+        raise ValueError(f"need one row of finite differences, not the shape {d.shape}")
     n, delta = d.size, float(d.mean())
     random = np.random.default_rng((_SEED, stream))
     if clusters is not None:
         sums, sizes = cluster_sums(d, clusters)
         sums, sizes = sums[sizes > 0], sizes[sizes > 0]
-        weights = _weights(len(sizes), stream)
+        drawn = _drawn(np.stack([sums, sizes], axis=1), stream)
         influence = (sums - sizes * delta) / n
-        return _resampled(delta, (weights @ sums) / (weights @ sizes), influence)
+        return _resampled(delta, drawn[:, 0] / drawn[:, 1], influence)
     values, counts = np.unique(d, return_counts=True)
+    if len(values) == 1:
+        return Resampled(delta, np.full(DRAWS, delta), 0.0, 0.0)
     if len(values) <= 8:  # right and wrong: what counts is how many of each kind are drawn
         draws = random.multinomial(n, counts / n, size=DRAWS) @ values / n
     else:
-        draws = _weights(n, stream) @ d / n
+        draws = _drawn(d, stream) / n
     return _resampled(delta, draws, (d - delta) / n)
 
 
 def average_resampled(parts: Sequence[Resampled]) -> Resampled:
-    """Average benchmarks that were resampled each by itself (a stratified bootstrap)."""
+    """Average benchmarks that were resampled each by itself (a stratified bootstrap).
+
+    Raises:
+        ValueError: There is nothing to average.
+    """
+    if not parts:
+        raise ValueError("no benchmark to average")
     count = len(parts)
     return Resampled(
         sum(part.delta for part in parts) / count,
@@ -84,10 +98,14 @@ def bca_interval(found: Resampled, level: float = 0.95) -> Interval | None:
         level: Confidence.
 
     Returns:
-        The interval; None where nothing changed, so that there is nothing to resample.
+        The interval; None where all items changed alike, so that there is nothing to resample.
+
+    Raises:
+        ValueError: The level does not lie in (0, 1).
     """
     from scipy import special
 
+    checked_level(level)
     if not found.square:
         return None
     slack = 1e-12
@@ -107,9 +125,19 @@ def _resampled(
     return Resampled(delta, draws, float((influence**2).sum()), float((influence**3).sum()))
 
 
+def _drawn(values: NDArray[np.float64], stream: int) -> NDArray[np.float64]:
+    """Return the sums over the units drawn, shape (draws, ...) of values (units, ...)."""
+    weights = _weights(len(values), stream)
+    rows = max(1, _BLOCK // len(values))
+    starts = range(0, DRAWS, rows)
+    return np.concatenate([weights[at : at + rows].astype(np.float64) @ values for at in starts])
+
+
 @lru_cache(maxsize=16)
-def _weights(units: int, stream: int) -> NDArray[np.float32]:
+def _weights(units: int, stream: int) -> NDArray[np.uint8]:
     """Draw how often each unit is taken, shape (draws, units)."""
     random = np.random.default_rng((_SEED, stream))
-    rows = [np.bincount(random.integers(0, units, units), minlength=units) for _ in range(DRAWS)]
-    return np.array(rows, dtype=np.float32)
+    rows = np.empty((DRAWS, units), dtype=np.uint8)
+    for row in rows:
+        row[:] = np.bincount(random.integers(0, units, units), minlength=units)
+    return rows

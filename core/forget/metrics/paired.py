@@ -95,7 +95,8 @@ def paired_difference(
     arXiv:2411.00640, section 4.2: paired differences): the standard error is sd(d) / sqrt(n), sd
     with n - 1 degrees of freedom. With clusters it is the cluster-robust one of the same paper
     (section 2.2) with Bell and McCaffrey's correction for few and unequal clusters, see
-    `_clustered`. The interval of right-or-wrong items is Agresti and Min's, see `_adjusted`.
+    `_clustered`. The interval of right-or-wrong items is Agresti and Min's, see `_adjusted`; with
+    clusters it is that of as many independent items as would give the same standard error.
 
     Args:
         base: The base model's score of each item, shape (items,).
@@ -103,7 +104,8 @@ def paired_difference(
         clusters: The cluster of each item, integers from 0; None if items are independent.
 
     Raises:
-        ValueError: The two differ in length, are empty, or hold what is not a number.
+        ValueError: The two differ in length, are empty, or hold what is not a number; or the
+            clusters are not as many integers from 0.
     """
     d = differences(base, other)
     n = d.size
@@ -113,6 +115,8 @@ def paired_difference(
     if clusters is not None:
         number, estimate = _clustered(d, np.asarray(clusters))
         stderr = estimate.spread if estimate else None
+        if counts is not None and estimate is not None:
+            estimate = _adjusted(*counts, n, estimate)
         return PairedDifference(delta, stderr, n, lost, gained, number, estimate)
     stderr = float(d.std(ddof=1)) / sqrt(n) if n > 1 else None
     if counts is not None:
@@ -157,7 +161,15 @@ def cluster_sums(
     Args:
         d: Differences, shape (items,) or (items, models).
         clusters: The cluster of each item, integers from 0.
+
+    Raises:
+        ValueError: The clusters are not as many integers from 0.
     """
+    if clusters.shape != d.shape[:1] or clusters.dtype.kind not in "iu" or (clusters < 0).any():
+        raise ValueError(
+            f"need the cluster of each of {len(d)} items as an integer from 0: "
+            f"{clusters.dtype} {clusters.shape}"
+        )
     sizes = np.bincount(clusters).astype(np.float64)
     if d.ndim == 1:
         return np.bincount(clusters, weights=d).astype(np.float64), sizes
@@ -174,16 +186,28 @@ def _counts(base: ArrayLike, other: ArrayLike, d: NDArray[np.float64]) -> tuple[
     return int((d < 0).sum()), int((d > 0).sum())
 
 
-def _adjusted(lost: int, gained: int, items: int) -> Estimate:
+def _adjusted(lost: int, gained: int, items: int, clustered: Estimate | None = None) -> Estimate:
     """Return the estimate whose normal interval is Agresti and Min's.
 
     Half an item is added to each cell of the two-by-two table (Agresti and Min 2005, Statistics in
     Medicine 24:729, "Wald+2"): the plain interval is too short where few items changed, and has no
     width at all where none did.
+
+    Clusters leave the table with fewer items than it seems to have: all counts are divided by the
+    design effect, the clustered variance over the independent one, before the halves are added (as
+    Korn and Graubard 1998 do for a proportion). Where one of the two is 0 there is nothing to tell
+    the effect by, and it is taken to be 1.
     """
-    b, c, n = lost + 0.5, gained + 0.5, items + 2.0
+    effect, degrees = 1.0, inf
+    if clustered is not None:
+        degrees = clustered.degrees
+        independent = ((lost + gained) - (gained - lost) ** 2 / items) / (items * (items - 1))
+        # Residuals that cancel leave rounding errors behind.
+        if independent > 0 and clustered.spread**2 > 1e-12 * independent:
+            effect = clustered.spread**2 / independent
+    b, c, n = lost / effect + 0.5, gained / effect + 0.5, items / effect + 2.0
     centre = (c - b) / n
-    return Estimate(centre, sqrt(((b + c) / n - centre**2) / n), inf)
+    return Estimate(centre, sqrt(((b + c) / n - centre**2) / n), degrees)
 
 
 def _clustered(

@@ -45,12 +45,15 @@ def pool_seeds(d: NDArray[np.float64], clusters: NDArray[np.integer] | None = No
         clusters: The cluster of each item, integers from 0.
 
     Raises:
-        ValueError: Fewer than two seeds, or fewer than two items or clusters.
+        ValueError: Fewer than two seeds, fewer than two items or clusters, or a difference that is
+            not a finite number.
     """
+    if d.ndim != 2 or not np.isfinite(d).all():
+        raise ValueError(f"need finite differences (seeds, items), not {d.shape}")
     units = d if clusters is None else _scaled_sums(d, clusters)
     S, n = units.shape
     if S < 2 or n < 2:
-        raise ValueError(f"need two trainings and two items at least: {S}, {n}")
+        raise ValueError(f"need two trainings and two items or clusters at least: {S}, {n}")
     grand = units.mean()
     by_seed, by_item = units.mean(axis=1), units.mean(axis=0)
     ms_seed = n * float(((by_seed - grand) ** 2).sum()) / (S - 1)
@@ -75,9 +78,11 @@ def average_pooled(deltas: NDArray[np.float64], items_variance: float) -> Estima
         items_variance: Variance of the average over seeds that comes from the choice of items.
 
     Raises:
-        ValueError: Fewer than two seeds.
+        ValueError: Fewer than two seeds, or a variance that is negative.
     """
     S = len(deltas)
+    if not items_variance >= 0:
+        raise ValueError(f"a variance cannot be {items_variance}")
     if S < 2:
         raise ValueError("need two trainings at least")
     between = float(deltas.var(ddof=1)) / S
