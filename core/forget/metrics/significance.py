@@ -137,7 +137,7 @@ def _signs(count: int) -> Iterator[NDArray[np.float64]]:
     rows = max(1, _BLOCK // count)
     for start in range(0, DRAWS, rows):
         bits = np.unpackbits(packed[start : start + rows], axis=1, count=count)
-        yield 2.0 * bits - 1.0
+        yield 2 * bits.astype(np.float64) - 1
 
 
 @lru_cache(maxsize=16)
