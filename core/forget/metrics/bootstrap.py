@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from math import inf, sqrt
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forget.metrics.estimate import Interval, checked_level
-from forget.metrics.paired import cluster_sums
+from forget.metrics.estimate import Estimate, Interval, checked_level
+from forget.metrics.paired import cluster_sums, clustered_error
 
 __all__ = ["Resampled", "average_resampled", "bca_interval", "resample"]
 
@@ -27,12 +28,17 @@ class Resampled(NamedTuple):
         draws: Means of resampled ones, shape (draws,).
         square: Sum of the squares of each unit's influence on the mean.
         cube: Sum of their cubes.
+        widening: Standard error over the root of `square`: resampling falls short of it, the more
+            the fewer and the less equal the units are.
+        degrees: Degrees of freedom of the standard error.
     """
 
     delta: float
     draws: NDArray[np.float64]
     square: float
     cube: float
+    widening: float = 1.0
+    degrees: float = inf
 
 
 def resample(
@@ -59,7 +65,7 @@ def resample(
         sums, sizes = sums[sizes > 0], sizes[sizes > 0]
         drawn = _drawn(np.stack([sums, sizes], axis=1), stream)
         influence = (sums - sizes * delta) / n
-        return _resampled(delta, drawn[:, 0] / drawn[:, 1], influence)
+        return _resampled(delta, drawn[:, 0] / drawn[:, 1], influence, clustered_error(d, clusters))
     values, counts = np.unique(d, return_counts=True)
     if len(values) == 1:
         return Resampled(delta, np.full(DRAWS, delta), 0.0, 0.0)
@@ -67,7 +73,8 @@ def resample(
         draws = random.multinomial(n, counts / n, size=DRAWS) @ values / n
     else:
         draws = _drawn(d, stream) / n
-    return _resampled(delta, draws, (d - delta) / n)
+    error = Estimate(delta, float(d.std(ddof=1)) / sqrt(n), n - 1)
+    return _resampled(delta, draws, (d - delta) / n, error)
 
 
 def average_resampled(parts: Sequence[Resampled]) -> Resampled:
@@ -79,11 +86,16 @@ def average_resampled(parts: Sequence[Resampled]) -> Resampled:
     if not parts:
         raise ValueError("no benchmark to average")
     count = len(parts)
+    square = sum(part.square for part in parts)
+    variances = [part.square * part.widening**2 for part in parts]
+    over = sum(v * v / part.degrees for v, part in zip(variances, parts, strict=True))
     return Resampled(
         sum(part.delta for part in parts) / count,
         np.mean([part.draws for part in parts], axis=0),
-        sum(part.square for part in parts) / count**2,
+        square / count**2,
         sum(part.cube for part in parts) / count**3,
+        sqrt(sum(variances) / square) if square else 1.0,
+        sum(variances) ** 2 / over if over else inf,
     )
 
 
@@ -92,6 +104,9 @@ def bca_interval(found: Resampled, level: float = 0.95) -> Interval | None:
 
     Bias counts half of the draws that equal the mean; the acceleration is the skewness of the
     units' influence, sum(u^3) / (6 sum(u^2)^(3/2)), which is what the jackknife gives for a mean.
+    Its quantiles are those of Student's distribution, and wider by what resampling falls short of
+    the standard error (Hesterberg 2015, The American Statistician 69:371, "expanded percentiles"):
+    without it ten clusters give 90 % where 95 are claimed.
 
     Args:
         found: From `resample` or `average_resampled`.
@@ -114,15 +129,19 @@ def bca_interval(found: Resampled, level: float = 0.95) -> Interval | None:
     share = np.clip(below + equal / 2, 0.5 / DRAWS, 1 - 0.5 / DRAWS)
     bias = special.ndtri(share)
     acceleration = found.cube / (6 * found.square**1.5)
-    z = bias + special.ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
+    reach = found.widening * Estimate(0, 1, found.degrees).quantile((1 + level) / 2)
+    z = bias + np.array([-reach, reach])
     low, high = np.quantile(found.draws, special.ndtr(bias + z / (1 - acceleration * z)))
     return Interval(float(low), float(high))
 
 
 def _resampled(
-    delta: float, draws: NDArray[np.float64], influence: NDArray[np.float64]
+    delta: float, draws: NDArray[np.float64], influence: NDArray[np.float64], error: Estimate | None
 ) -> Resampled:
-    return Resampled(delta, draws, float((influence**2).sum()), float((influence**3).sum()))
+    square, cube = float((influence**2).sum()), float((influence**3).sum())
+    if error is None or not square:
+        return Resampled(delta, draws, square, cube)
+    return Resampled(delta, draws, square, cube, error.spread / sqrt(square), error.degrees)
 
 
 def _drawn(values: NDArray[np.float64], stream: int) -> NDArray[np.float64]:

@@ -47,8 +47,9 @@ def simultaneous_factor(
     The quantile of max_t |Z_t| with Z normal and correlated as the checkpoints are, from 20,000
     draws (Montiel Olea and Plagborg-Moller 2019, the sup-t band). Checkpoints that go together
     need hardly more than 1.96; independent ones as much as Sidak's correction. With few clusters
-    the standard errors are themselves uncertain, and Z is Student's (Hothorn, Bretz and Westfall
-    2008, Biometrical Journal 50:346).
+    the standard errors are themselves uncertain, each for itself, and Z_t is divided by what they
+    may be off: the root of a chi-square by its degrees of freedom (as Wilson and Hilferty 1931
+    approximate it), where two go together as the square of their checkpoints' correlation.
 
     Args:
         covariances: Of the checkpoints' deltas, shape (checkpoints, checkpoints).
@@ -66,10 +67,18 @@ def simultaneous_factor(
     if moving.sum() < 2:
         return one
     correlation = covariances[np.ix_(moving, moving)] / np.outer(spread[moving], spread[moving])
+    random = np.random.default_rng(_SEED)
+    z = _normal(random, correlation)
+    if not isinf(degrees):
+        cubic = 2 / (9 * degrees)
+        root = 1 - cubic + np.sqrt(cubic) * _normal(random, correlation**2)
+        z /= np.maximum(root, 1e-3) ** 1.5
+    return max(one, float(np.quantile(np.abs(z).max(axis=1), level)))
+
+
+def _normal(random: np.random.Generator, correlation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Draw normal numbers that are correlated so, shape (draws, checkpoints)."""
     values, vectors = np.linalg.eigh(correlation)
     root = vectors * np.sqrt(np.maximum(values, 0))
-    random = np.random.default_rng(_SEED)
-    largest = np.abs(random.standard_normal((DRAWS, len(root))) @ root.T).max(axis=1)
-    if not isinf(degrees):
-        largest /= np.sqrt(random.chisquare(degrees, DRAWS) / degrees)
-    return max(one, float(np.quantile(largest, level)))
+    drawn: NDArray[np.float64] = random.standard_normal((DRAWS, len(root))) @ root.T
+    return drawn
