@@ -24,9 +24,9 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     """Show what RUNS (run directories; default: all of the output folder) have found."""
     from forget.cli.console import print_outcomes, print_table
     from forget.report.comparison import Outcome
-    from forget.report.findings import collect
-    from forget.report.records import find_records
     from forget.report.terminal import render
+    from forget.verdict.findings import collect
+    from forget.verdict.records import find_records
 
     outcomes = [
         Outcome(found.record.title, str(found.path), collect(found.record, found.root))
