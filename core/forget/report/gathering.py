@@ -49,7 +49,9 @@ def gather(
         curves=_curves(found, origins),
         flips=_flips(found, origins, results),
         razor=fit_razor(results),
-        provenance={origin.run: _provenance(one) for origin, one in zip(origins, found, strict=True)},
+        provenance={
+            origin.run: _provenance(one) for origin, one in zip(origins, found, strict=True)
+        },
         command=shlex.join(command),
         level=terms.level,
         margin=terms.margin,

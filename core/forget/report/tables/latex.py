@@ -104,10 +104,11 @@ def _cell(change: Change | None) -> str:
 
 def _caption(material: Material, table: Table) -> str:
     where = f" on {escape(table.name)}" if table.name else ""
+    margin = 100 * material.margin
     keys = {
         "forgot": r"bold, $\downarrow$: forgot",
         "improved": r"italic, $\uparrow$: improved",
-        "kept": rf"$\dagger$: no forgetting beyond the margin of {100 * material.margin:.1f} points",
+        "kept": rf"$\dagger$: no forgetting beyond the margin of {margin:.1f} points",
         "inconclusive": "none: inconclusive",
     }
     said = [text for verdict, text in keys.items() if verdict in table.verdicts]
