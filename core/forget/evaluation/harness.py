@@ -28,6 +28,7 @@ __all__ = [
     "ScoredDocument",
     "TaskDefinition",
     "bind",
+    "document_digest",
     "hf_model",
     "task_definition",
     "task_folder",
@@ -104,7 +105,7 @@ class BoundTask:
         return ScoredDocument(
             task=self.name,
             doc_id=doc_id,
-            doc_hash=_digest(doc),
+            doc_hash=document_digest(doc),
             metrics={name: _number(value) for name, value in metrics.items() if _is_number(value)},
             target=str(self.task.doc_to_target(doc)),
             prompt=str(instances[0].args[0]),
@@ -340,7 +341,8 @@ def _request(instance: Any) -> Request:
     )
 
 
-def _digest(doc: Mapping[str, Any]) -> str:
+def document_digest(doc: Any) -> str:
+    """Return the digest that items pair by; the same for a document read back from JSON."""
     text = json.dumps(doc, sort_keys=True, default=str, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

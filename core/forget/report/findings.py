@@ -11,9 +11,8 @@ import attrs
 from forget.errors import DataError
 from forget.evaluation.items import read_scores
 from forget.evaluation.record import ModelLine, SweepRecord
-from forget.evaluation.sweep import Evaluation, read_evaluation
+from forget.evaluation.sweep import Evaluation, intact_evaluation
 from forget.metrics import Average, PairedDifference, macro_average, paired_difference
-from forget.store.manifest import verify
 
 __all__ = ["CheckpointFindings", "Finding", "Findings", "collect"]
 
@@ -156,12 +155,5 @@ def _finding(
 
 
 def _load(folder: Path) -> _Scored | None:
-    evaluation = read_evaluation(folder)
-    if evaluation is None:
-        return None
-    if verify(folder) is None:
-        raise DataError(
-            f"{folder} is damaged or was changed: its files do not have the digests in its "
-            "manifest. Run the command that made it again: it is evaluated anew, and nothing else."
-        )
-    return _Scored(evaluation, read_scores(evaluation.items_file))
+    evaluation = intact_evaluation(folder)
+    return None if evaluation is None else _Scored(evaluation, read_scores(evaluation.items_file))
