@@ -41,7 +41,8 @@ def test_against_the_closed_form_for_right_and_wrong(seed: int) -> None:
     won = sum(a < b for a, b in zip(base, other, strict=True))
     delta, psi = (won - lost) / n, (won + lost) / n
     found = paired_difference(base, other)
-    assert found == pytest.approx((delta, sqrt((psi - delta**2) / n * n / (n - 1)), n))
+    assert found[:3] == pytest.approx((delta, sqrt((psi - delta**2) / n * n / (n - 1)), n))
+    assert found[3:6] == (lost, won, None)
 
 
 def test_the_worked_example() -> None:
@@ -71,7 +72,7 @@ def test_two_standard_errors_cover_the_truth_95_times_in_100() -> None:
 
 def test_pairing_counts() -> None:
     base, other = [0.0, 1.0, 0.0, 1.0], [0.0, 1.0, 0.0, 1.0]
-    assert paired_difference(base, other) == (0.0, 0.0, 4)
+    assert paired_difference(base, other)[:3] == (0.0, 0.0, 4)
     shuffled = paired_difference(base, other[::-1])
     assert shuffled.delta == 0.0
     assert shuffled.stderr == pytest.approx(sqrt(4 / 3 / 4))
@@ -88,7 +89,7 @@ def test_turning_the_models_round_turns_the_sign(pairs: list[tuple[float, float]
 
 
 def test_one_item_has_no_spread() -> None:
-    assert paired_difference([1.0], [0.0]) == PairedDifference(-1.0, None, 1)
+    assert paired_difference([1.0], [0.0])[:5] == (-1.0, None, 1, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_samples_that_cannot_be_paired(base: list[float], other: list[float]) ->
 
 def test_the_macro_average_counts_every_benchmark_the_same() -> None:
     found = macro_average([PairedDifference(-0.06, 0.03, 500), PairedDifference(0.02, 0.04, 14042)])
-    assert found == pytest.approx((-0.02, 0.025))
+    assert found[:2] == pytest.approx((-0.02, 0.025))
 
 
 def test_the_macro_average_of_one_is_itself() -> None:

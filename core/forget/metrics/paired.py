@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import inf, sqrt
 from typing import NamedTuple
 
-__all__ = ["Average", "PairedDifference", "macro_average", "paired_difference"]
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from forget.metrics.estimate import Estimate
+
+__all__ = [
+    "Average",
+    "PairedDifference",
+    "cluster_sums",
+    "differences",
+    "macro_average",
+    "paired_difference",
+]
+
+_COUNTS = {-1.0, 0.0, 1.0}
 
 
 class PairedDifference(NamedTuple):
@@ -14,59 +28,182 @@ class PairedDifference(NamedTuple):
 
     Attributes:
         delta: Mean of the per-item differences; negative is forgotten.
-        stderr: Standard error of `delta`; None for a single item, which has no spread.
+        stderr: Standard error of `delta`; None for a single item or cluster, which has no spread.
         items: Number of items.
+        lost: Items that the first model had right and the second wrong; None for scores that are
+            not 0 or 1.
+        gained: The reverse.
+        clusters: Number of clusters that items were taken in; None if each counts as independent.
+        estimate: What intervals are made of; None where there is no spread.
     """
 
     delta: float
     stderr: float | None
     items: int
+    lost: int | None = None
+    gained: int | None = None
+    clusters: int | None = None
+    estimate: Estimate | None = None
+
+    @property
+    def discordance(self) -> float | None:
+        """Share of the items that changed, psi = (lost + gained) / n; None if they do not count."""
+        if self.lost is None or self.gained is None:
+            return None
+        return (self.lost + self.gained) / self.items
 
 
 class Average(NamedTuple):
-    """An unweighted mean of benchmark deltas, with its standard error."""
+    """An unweighted mean of benchmark deltas.
+
+    Attributes:
+        delta: The mean.
+        stderr: Its standard error; None if one of the benchmarks has none.
+        estimate: What intervals are made of.
+    """
 
     delta: float
     stderr: float | None
+    estimate: Estimate | None = None
 
 
-def paired_difference(base: Sequence[float], other: Sequence[float]) -> PairedDifference:
-    """Return the mean difference `other` - `base` and its standard error sd(d) / sqrt(n).
-
-    The items are taken as a sample of all items that could have been asked (Miller 2024,
-    arXiv:2411.00640, section 4.2: paired differences); sd has n - 1 degrees of freedom.
+def differences(base: ArrayLike, other: ArrayLike) -> NDArray[np.float64]:
+    """Return the per-item differences `other` - `base`.
 
     Args:
-        base: The base model's score of each item.
+        base: The base model's score of each item, shape (items,).
         other: The other model's score of the same items, in the same order.
 
     Raises:
-        ValueError: The two differ in length, or are empty.
+        ValueError: The two differ in length, are empty, or hold what is not a number.
     """
-    if len(base) != len(other) or not base:
-        raise ValueError(f"need two equally long, non-empty samples: {len(base)}, {len(other)}")
-    differences = [b - a for a, b in zip(base, other, strict=True)]
-    n = len(differences)
-    delta = sum(differences) / n
-    if n == 1:
-        return PairedDifference(delta, None, n)
-    variance = sum((d - delta) ** 2 for d in differences) / (n - 1)
-    return PairedDifference(delta, sqrt(variance / n), n)
+    a, b = np.asarray(base, dtype=np.float64), np.asarray(other, dtype=np.float64)
+    if a.shape != b.shape or a.ndim != 1 or not a.size:
+        raise ValueError(f"need two equally long, non-empty samples: {a.shape}, {b.shape}")
+    d = b - a
+    if not np.isfinite(d).all():
+        raise ValueError("scores must be finite numbers")
+    return d
 
 
-def macro_average(differences: Sequence[PairedDifference]) -> Average:
+def paired_difference(
+    base: ArrayLike, other: ArrayLike, clusters: ArrayLike | None = None
+) -> PairedDifference:
+    """Return the mean difference `other` - `base` and how sure it is.
+
+    The items are taken as a sample of all items that could have been asked (Miller 2024,
+    arXiv:2411.00640, section 4.2: paired differences): the standard error is sd(d) / sqrt(n), sd
+    with n - 1 degrees of freedom. With clusters it is the cluster-robust one of the same paper
+    (section 2.2) with Bell and McCaffrey's correction for few and unequal clusters, see
+    `_clustered`. The interval of right-or-wrong items is Agresti and Min's, see `_adjusted`.
+
+    Args:
+        base: The base model's score of each item, shape (items,).
+        other: The other model's score of the same items, in the same order.
+        clusters: The cluster of each item, integers from 0; None if items are independent.
+
+    Raises:
+        ValueError: The two differ in length, are empty, or hold what is not a number.
+    """
+    d = differences(base, other)
+    n = d.size
+    delta = float(d.mean())
+    counts = _counts(base, other, d)
+    lost, gained = counts if counts is not None else (None, None)
+    if clusters is not None:
+        number, estimate = _clustered(d, np.asarray(clusters))
+        stderr = estimate.spread if estimate else None
+        return PairedDifference(delta, stderr, n, lost, gained, number, estimate)
+    stderr = float(d.std(ddof=1)) / sqrt(n) if n > 1 else None
+    if counts is not None:
+        estimate = _adjusted(*counts, n)
+    else:
+        estimate = None if stderr is None else Estimate(delta, stderr, n - 1)
+    return PairedDifference(delta, stderr, n, lost, gained, None, estimate)
+
+
+def macro_average(found: Sequence[PairedDifference]) -> Average:
     """Average benchmark deltas, each counting the same.
 
-    Benchmarks are independent samples of items, so Var = sum_j Var(delta_j) / J^2.
+    Benchmarks are independent samples of items, so Var = sum_j Var(delta_j) / J^2. The interval is
+    made of the benchmarks' own, with Welch's and Satterthwaite's degrees of freedom.
 
     Raises:
         ValueError: There is nothing to average.
     """
-    if not differences:
+    if not found:
         raise ValueError("no benchmark to average")
-    count = len(differences)
-    delta = sum(d.delta for d in differences) / count
-    errors = [d.stderr for d in differences if d.stderr is not None]
+    count = len(found)
+    delta = sum(d.delta for d in found) / count
+    errors = [d.stderr for d in found if d.stderr is not None]
     if len(errors) < count:
         return Average(delta, None)
-    return Average(delta, sqrt(sum(e * e for e in errors)) / count)
+    stderr = sqrt(sum(e * e for e in errors)) / count
+    estimates = [d.estimate for d in found if d.estimate is not None]
+    if len(estimates) < count:
+        return Average(delta, stderr)
+    variances = [e.spread**2 / count**2 for e in estimates]
+    over = sum(v * v / e.degrees for v, e in zip(variances, estimates, strict=True))
+    degrees = sum(variances) ** 2 / over if over else inf
+    centre = sum(e.centre for e in estimates) / count
+    return Average(delta, stderr, Estimate(centre, sqrt(sum(variances)), degrees))
+
+
+def cluster_sums(
+    d: NDArray[np.float64], clusters: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sum of the differences of each cluster, and how many items it has.
+
+    Args:
+        d: Differences, shape (items,) or (items, models).
+        clusters: The cluster of each item, integers from 0.
+    """
+    sizes = np.bincount(clusters).astype(np.float64)
+    if d.ndim == 1:
+        return np.bincount(clusters, weights=d).astype(np.float64), sizes
+    columns = [np.bincount(clusters, weights=c).astype(np.float64) for c in d.T]
+    return np.stack(columns, axis=1), sizes
+
+
+def _counts(base: ArrayLike, other: ArrayLike, d: NDArray[np.float64]) -> tuple[int, int] | None:
+    """Count lost and gained items; None if a score is neither 0 nor 1."""
+    for scores in (base, other):
+        values = np.asarray(scores, dtype=np.float64)
+        if not ((values == 0) | (values == 1)).all():
+            return None
+    return int((d < 0).sum()), int((d > 0).sum())
+
+
+def _adjusted(lost: int, gained: int, items: int) -> Estimate:
+    """Return the estimate whose normal interval is Agresti and Min's.
+
+    Half an item is added to each cell of the two-by-two table (Agresti and Min 2005, Statistics in
+    Medicine 24:729, "Wald+2"): the plain interval is too short where few items changed, and has no
+    width at all where none did.
+    """
+    b, c, n = lost + 0.5, gained + 0.5, items + 2.0
+    centre = (c - b) / n
+    return Estimate(centre, sqrt(((b + c) / n - centre**2) / n), inf)
+
+
+def _clustered(
+    d: NDArray[np.float64], clusters: NDArray[np.integer]
+) -> tuple[int, Estimate | None]:
+    """Return the number of clusters, and the mean with its cluster-robust error.
+
+    Each cluster's sum of residuals is divided by sqrt(1 - n_g / n), which makes the variance
+    unbiased for independent items (CR2), and the degrees of freedom are Satterthwaite's (Bell and
+    McCaffrey 2002, Survey Methodology 28:169; here for a mean, where both have closed forms). With
+    G clusters of one size that is sqrt(G / (G - 1)) and G - 1.
+    """
+    n, delta = d.size, float(d.mean())
+    sums, sizes = cluster_sums(d, clusters)
+    sums, sizes = sums[sizes > 0], sizes[sizes > 0]
+    if len(sizes) < 2:
+        return len(sizes), None
+    inverse = 1 / (1 - sizes / n)
+    spread = sqrt(float((((sums - sizes * delta) ** 2) * inverse).sum())) / n
+    own = inverse * (sizes - sizes**2 / n)
+    mixed = inverse * sizes**2 / n
+    square = float((own**2).sum() + (mixed.sum() ** 2 - (mixed**2).sum()))
+    return len(sizes), Estimate(delta, spread, float(own.sum()) ** 2 / square)

@@ -1,0 +1,63 @@
+"""Many benchmarks are many chances to be wrong: p-values corrected for how often was looked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from forget.metrics.significance import Null
+
+__all__ = ["benjamini_hochberg", "holm", "max_statistic_p"]
+
+
+def holm(p: ArrayLike) -> NDArray[np.float64]:
+    """Return p-values adjusted so that one false alarm among all has probability alpha (Holm 1979).
+
+    p_(k) = max_{i <= k} min(1, (m - i + 1) p_(i)), in the order of the p-values.
+
+    Raises:
+        ValueError: One is not a probability.
+    """
+    values = _checked(p)
+    order = np.argsort(values, kind="stable")
+    stepped = np.minimum(1.0, np.arange(len(values), 0, -1) * values[order])
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.maximum.accumulate(stepped)
+    return adjusted
+
+
+def benjamini_hochberg(p: ArrayLike) -> NDArray[np.float64]:
+    """Return p-values adjusted for the false discovery rate (Benjamini and Hochberg 1995).
+
+    Raises:
+        ValueError: One is not a probability.
+    """
+    from scipy.stats import false_discovery_control
+
+    values = _checked(p)
+    return np.asarray(false_discovery_control(values)) if len(values) else values
+
+
+def max_statistic_p(nulls: Sequence[Null]) -> list[float]:
+    """Return the probability that any of several benchmarks shows as much as each one did.
+
+    For "the worst of ten": the maximum of |T| over independent benchmarks under random signs,
+    P = 1 - prod_k (1 - P[|T_k| >= t_j]) (Westfall and Young 1993's max-T, single step).
+
+    Args:
+        nulls: What chance makes of each benchmark, see `significance.flip_null`.
+    """
+    found = []
+    for one in nulls:
+        kept = [np.log1p(-min(other.p(one.observed), 1 - 1e-16)) for other in nulls]
+        found.append(float(-np.expm1(sum(kept))))
+    return found
+
+
+def _checked(p: ArrayLike) -> NDArray[np.float64]:
+    values = np.asarray(p, dtype=np.float64)
+    if values.ndim != 1 or not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(f"p-values must lie in [0, 1]: {values}")
+    return values
