@@ -12,7 +12,7 @@ from rich.text import Text
 from forget.metrics import Average, PairedDifference
 from forget.report.findings import CheckpointFindings, Finding, Findings
 
-__all__ = ["beyond_error", "change_cells", "nats", "points", "render", "signed"]
+__all__ = ["beyond_error", "change_cells", "items_cell", "nats", "points", "render", "signed"]
 
 _EXPLANATION = (
     "delta = checkpoint - base on the same items, in points of 100; negative = forgotten. "
@@ -48,11 +48,14 @@ def _table(checkpoint: CheckpointFindings) -> Table:
 
 
 def _numbers(finding: Finding) -> list[str | Text]:
-    required = finding.details.get("required_items")
-    items = f"{finding.change.items:,}"
-    if required is not None and finding.change.items < required:
-        items += f" of {required:,}"
+    items = items_cell(finding.change.items, finding.details.get("required_items"))
     return [points(finding.base_score), points(finding.score), *change_cells(finding.change), items]
+
+
+def items_cell(items: int, required: float | None) -> str:
+    """Write how many items were scored, and of how many where that is fewer than there are."""
+    short = required is not None and items < required
+    return f"{items:,} of {required:,}" if short else f"{items:,}"
 
 
 def _summary(checkpoint: CheckpointFindings) -> Iterator[Text]:

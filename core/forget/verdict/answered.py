@@ -25,9 +25,9 @@ class Answered:
         metric: The metric that counts.
         chance: Expected score of a model that knows nothing; None where nobody says.
         required_items: The number of items it must have; None where nobody says.
-        origin: What it was evaluated with, which decides what `settings` can tell.
+        origin: What evaluated it, which decides what `settings` can tell.
         settings: All that must be alike for two models to be compared, name to value.
-        read: Returns the items. Where they have yet to be evaluated, that must be done before.
+        read: Returns the items; a side that is evaluated first has them only then.
     """
 
     benchmark: str
@@ -45,10 +45,6 @@ class Answered:
         return self.benchmark.startswith("task:")
 
 
-def _nothing(progress: Progress) -> None:
-    """Evaluate nothing: it has been done."""
-
-
 @attrs.frozen(kw_only=True)
 class Side:
     """One of the two models of a comparison.
@@ -58,11 +54,11 @@ class Side:
         model: The model's name, as far as it is known.
         answered: Benchmark to its answers.
         left_out: Benchmark to the reason why it cannot be compared.
-        evaluate: Evaluates what is missing.
+        evaluate: Evaluates the model and returns the side as it then is; None where that is done.
     """
 
     name: str
     model: str
     answered: Mapping[str, Answered]
     left_out: Mapping[str, str] = attrs.field(factory=dict)
-    evaluate: Callable[[Progress], None] = _nothing
+    evaluate: Callable[[Progress], Side] | None = None
