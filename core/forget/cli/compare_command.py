@@ -77,7 +77,7 @@ def command(
     wanted = None if selection is None else session.catalogue.benchmark_names(selection)
     sides = find_sides(texts, session, selection, limit)
     check_alike(sides, wanted, despite)
-    comparison = compare_sides(_evaluated(sides, session), wanted, despite)
+    comparison = compare_sides(_evaluated(sides, wanted, session), wanted, despite)
     why = failures(comparison, margin, strict=strict)
     if as_json:
         print_json(comparison_as_json(comparison, margin, why))
@@ -87,13 +87,17 @@ def command(
         raise CheckFailed(f"{b} may not replace {a}: {' '.join(why)}")
 
 
-def _evaluated(sides: Sequence[Side], session: Session) -> tuple[Side, Side]:
+def _evaluated(
+    sides: tuple[Side, Side], wanted: Sequence[str] | None, session: Session
+) -> tuple[Side, Side]:
     """Evaluate what has to be."""
     from forget.cli.console import quiet_libraries
+    from forget.verdict.gate import check_items
     from forget.verdict.sides import evaluated
 
     base, other = sides
     if base.evaluate is None and other.evaluate is None:
         return base, other
     with quiet_libraries(session.workspace.root / "reports" / "compare.log") as screen:
+        check_items(sides, wanted)
         return evaluated(base, screen), evaluated(other, screen)

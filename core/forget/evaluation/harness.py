@@ -70,6 +70,11 @@ class BoundTask:
         """Return the requests in lm-eval's order."""
         return [_request(instance) for instance in self.task.instances]
 
+    def questions(self) -> list[tuple[str, str, int]]:
+        """Return what its items will pair by, see `Item`."""
+        documents = {instance.doc_id: instance.doc for instance in self.task.instances}
+        return [(self.name, document_digest(doc), doc_id) for doc_id, doc in documents.items()]
+
     def documents(self) -> int:
         """Count all documents of the split that is scored."""
         return len(self.task.eval_docs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import attrs
 import numpy as np
@@ -12,9 +12,17 @@ from numpy.typing import NDArray
 
 from forget.errors import DataError, UnknownNameError
 from forget.evaluation.items import Item
-from forget.verdict.answered import Answered
+from forget.verdict.answered import Answered, Key
 
-__all__ = ["Difference", "Paired", "check_settings", "differences", "pair", "unchecked"]
+__all__ = [
+    "Difference",
+    "Paired",
+    "check_questions",
+    "check_settings",
+    "differences",
+    "pair",
+    "unchecked",
+]
 
 _EXPLAINED = {
     "questions": "a hash of task files, documents and --limit",
@@ -22,8 +30,6 @@ _EXPLAINED = {
 }
 _SHOWN = 60
 """Characters of a value that an error shows."""
-
-_Key = tuple[str, str, int]
 
 
 class Difference(NamedTuple):
@@ -109,6 +115,24 @@ def check_settings(
     return list(found)
 
 
+def check_questions(base: Answered, other: Answered, names: tuple[str, str]) -> None:
+    """Refuse different items of a benchmark that one model alone has answered so far.
+
+    Args:
+        base: The base's answers.
+        other: The other's.
+        names: What the user calls the two sides, base first.
+
+    Raises:
+        DataError: They are different.
+    """
+    if (base.questions is None) == (other.questions is None):
+        return
+    ours, theirs = (dict.fromkeys(_keys(side)) for side in (base, other))
+    if ours.keys() != theirs.keys():
+        _refuse_items(base.benchmark, ours, theirs, names)
+
+
 def pair(base: Answered, other: Answered, names: tuple[str, str]) -> Paired:
     """Pair the items of two models on one benchmark.
 
@@ -127,9 +151,11 @@ def pair(base: Answered, other: Answered, names: tuple[str, str]) -> Paired:
             f"{what} is scored by {base.metric} in {names[0]} and by {other.metric} in {names[1]}. "
             "Evaluate both by the same task."
         )
-    ours, theirs = (_by_key(side.read(), what, n) for side, n in zip((base, other), names))  # noqa: B905
+    ours, theirs = (
+        _by_key(side.read(), what, n) for side, n in zip((base, other), names, strict=True)
+    )
     if ours.keys() != theirs.keys():
-        _refuse_items(what, ours.keys(), theirs.keys(), names)
+        _refuse_items(what, ours, theirs, names)
     items = [(ours[key], theirs[key]) for key in ours]
     for one, another in items:
         _check_item(what, one, another, names)
@@ -142,6 +168,12 @@ def pair(base: Answered, other: Answered, names: tuple[str, str]) -> Paired:
         clusters=np.array([tasks[one.task] for one, _ in items]),
         items=items,
     )
+
+
+def _keys(answered: Answered) -> Sequence[Key]:
+    if answered.questions is not None:
+        return answered.questions()
+    return [(item.task, item.doc_hash, item.doc_id) for item in answered.read()]
 
 
 def _one_sided(base: Answered, other: Answered) -> list[str]:
@@ -168,7 +200,7 @@ def _refuse_settings(
     )
 
 
-def _by_key(items: Iterable[Item], benchmark: str, name: str) -> dict[_Key, Item]:
+def _by_key(items: Iterable[Item], benchmark: str, name: str) -> dict[Key, Item]:
     found = {}
     for item in items:
         if math.isnan(item.score):
@@ -182,9 +214,8 @@ def _by_key(items: Iterable[Item], benchmark: str, name: str) -> dict[_Key, Item
 
 
 def _refuse_items(
-    benchmark: str, ours: Iterable[_Key], theirs: Iterable[_Key], names: tuple[str, str]
+    benchmark: str, ours: Mapping[Key, Any], theirs: Mapping[Key, Any], names: tuple[str, str]
 ) -> NoReturn:
-    ours, theirs = dict.fromkeys(ours), dict.fromkeys(theirs)
     said = []
     for mine, others, name in ((ours, theirs, names[0]), (theirs, ours, names[1])):
         alone = [key for key in mine if key not in others]

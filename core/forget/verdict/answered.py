@@ -10,7 +10,10 @@ import attrs
 from forget.evaluation.items import Item
 from forget.progress import Progress
 
-__all__ = ["Answered", "Origin", "Side"]
+__all__ = ["Answered", "Key", "Origin", "Side"]
+
+Key = tuple[str, str, int]
+"""Task, digest of the document, and its index: what items pair by."""
 
 Origin = Literal["forget", "lm-eval"]
 
@@ -28,6 +31,7 @@ class Answered:
         origin: What evaluated it, which decides what `settings` can tell.
         settings: All that must be alike for two models to be compared, name to value.
         read: Returns the items; a side that is evaluated first has them only then.
+        questions: Returns what the items will pair by; None where `read` has them.
     """
 
     benchmark: str
@@ -38,6 +42,7 @@ class Answered:
     origin: Origin
     settings: Mapping[str, str]
     read: Callable[[], Sequence[Item]]
+    questions: Callable[[], Sequence[Key]] | None = None
 
     @property
     def is_task(self) -> bool:

@@ -9,11 +9,18 @@ import attrs
 from forget.metrics import Average, PairedDifference, macro_average, paired_difference
 from forget.metrics.multiplicity import holm
 from forget.metrics.significance import mcnemar
-from forget.verdict.alike import Difference, Paired, check_settings, pair, unchecked
+from forget.verdict.alike import (
+    Difference,
+    Paired,
+    check_questions,
+    check_settings,
+    pair,
+    unchecked,
+)
 from forget.verdict.answered import Answered, Side
 from forget.verdict.sides import shared
 
-__all__ = ["Compared", "Comparison", "check_alike", "compare_sides", "failures"]
+__all__ = ["Compared", "Comparison", "check_alike", "check_items", "compare_sides", "failures"]
 
 _ALPHA = 0.05
 
@@ -88,6 +95,16 @@ def check_alike(
     """
     names = (sides[0].name, sides[1].name)
     return check_settings(shared(sides, wanted), names, despite)
+
+
+def check_items(sides: tuple[Side, Side], wanted: Sequence[str] | None) -> None:
+    """Refuse two sides that cannot be paired, before the one is evaluated for nothing.
+
+    Raises:
+        DataError: They are asked different items.
+    """
+    for base, other in shared(sides, wanted):
+        check_questions(base, other, (sides[0].name, sides[1].name))
 
 
 def compare_sides(

@@ -11,7 +11,7 @@ import attrs
 
 from forget.benchmark import Benchmark
 from forget.errors import DataError, ModelError
-from forget.evaluation.exam import Exam
+from forget.evaluation.exam import BenchmarkExam, Exam
 from forget.evaluation.items import read_items
 from forget.evaluation.record import ModelLine, SweepRecord, read_record
 from forget.evaluation.sweep import Evaluation, Sweep, intact_evaluation, read_evaluation
@@ -227,11 +227,12 @@ def _model(text: str, session: Session, selection: Sequence[str], limit: int | N
     for exam in exams:
         exam.check()
     sweep = session.sweep(exams, model.folder)
+    missing = exams if model.folder is None else sweep.missing(model.digest(recompute=False))
     side = Side(
         name=text,
         model=model.name,
         answered={
-            exam.name: _to_come(exam, benchmark, sweep)
+            exam.name: _to_come(exam, benchmark, sweep, exam in missing)
             for exam, benchmark in zip(exams, session.benchmarks(selection), strict=True)
         },
     )
@@ -239,7 +240,8 @@ def _model(text: str, session: Session, selection: Sequence[str], limit: int | N
     return attrs.evolve(side, evaluate=evaluate)
 
 
-def _to_come(exam: Exam, benchmark: Benchmark, sweep: Sweep) -> Answered:
+def _to_come(exam: Exam, benchmark: Benchmark, sweep: Sweep, missing: bool) -> Answered:
+    assert isinstance(exam, BenchmarkExam)
     return Answered(
         benchmark=exam.name,
         title=benchmark.title,
@@ -249,6 +251,7 @@ def _to_come(exam: Exam, benchmark: Benchmark, sweep: Sweep) -> Answered:
         origin="forget",
         settings=_settings(sweep.engine.fingerprint(), exam.key()),
         read=list,
+        questions=exam.questions if missing else None,
     )
 
 
@@ -269,5 +272,6 @@ def _evaluate(
             side.answered[exam.name],
             settings=_settings(sweep.engine.fingerprint(), exam.key()),
             read=partial(read_items, evaluation.items_file),
+            questions=None,
         )
     return attrs.evolve(side, answered=answered, evaluate=None)
