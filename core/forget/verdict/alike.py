@@ -224,7 +224,7 @@ def _refuse_items(
         task, _, doc_id = alone[0]
         changed = any((other[0], other[2]) == (task, doc_id) for other in others)
         what = ", another question in the other" if changed else ""
-        said.append(f"{len(alone):,} are in {name} alone (the first: {task}, item {doc_id}{what})")
+        said.append(f"{name} alone has {len(alone):,} (the first: {task}, item {doc_id}{what})")
     raise DataError(
         f"{names[0]} and {names[1]} were asked different items of {benchmark} ({len(ours):,} and "
         f"{len(theirs):,}): {'; '.join(said)}. Evaluate both on the same data and with the same "

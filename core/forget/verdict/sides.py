@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 import attrs
 
 from forget.benchmark import Benchmark
-from forget.errors import DataError, ModelError
+from forget.errors import DataError, ModelError, UnknownNameError
 from forget.evaluation.exam import BenchmarkExam, Exam
 from forget.evaluation.items import read_items
 from forget.evaluation.record import ModelLine, SweepRecord, read_record
@@ -218,7 +218,7 @@ def _model(text: str, session: Session, selection: Sequence[str], limit: int | N
     """Plan the evaluation of a model."""
     try:
         model = session.model(text)
-    except ModelError as error:
+    except (ModelError, UnknownNameError) as error:
         raise ModelError(
             f"{text} is neither a run directory nor results of lm-eval, and no usable model "
             f"either: {error}"
