@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import attrs
 import pytest
 from scipy import stats
 
@@ -81,7 +82,11 @@ def test_the_items_of_several_tasks_are_clusters() -> None:
 def test_what_one_side_alone_has() -> None:
     found = compared({"a": [1.0, 0.0], "b": [1.0]}, {"a": [1.0, 0.0], "c": [1.0], "task:x": [1.0]})
     assert [one.answered.benchmark for one in found.benchmarks] == ["a"]
-    assert found.alone == {"b": "A", "c": "B"}
+    assert found.left_out == {"b": "only A has it", "c": "only B has it"}
+    base = side("A", {"a": [1.0]})
+    other = attrs.evolve(side("B", {"a": [1.0]}), left_out={"d": "it has no metric"})
+    assert compare_sides((base, other), None, ()).left_out == {"d": "B: it has no metric"}
+    assert compare_sides((base, other), ["a"], ()).left_out == {}
 
 
 def test_one_item_has_no_spread() -> None:

@@ -66,7 +66,7 @@ def comparison_as_json(
         "despite": [difference._asdict() for difference in comparison.despite],
         "unchecked": list(comparison.unchecked),
         "not_compared": [
-            {"benchmark": name, "only_in": side} for name, side in comparison.alone.items()
+            {"benchmark": name, "reason": reason} for name, reason in comparison.left_out.items()
         ],
     }
 
@@ -117,9 +117,8 @@ def _notes(comparison: Comparison) -> Iterator[str]:
         yield f"compared in spite of unlike {setting}: {values} {comparison.other.name}"
     if comparison.unchecked:
         yield f"told by one side alone, so not checked: {', '.join(comparison.unchecked)}"
-    if comparison.alone:
-        said = (f"{name} (only in {side})" for name, side in comparison.alone.items())
-        yield f"not compared: {', '.join(said)}"
+    for name, reason in comparison.left_out.items():
+        yield f"{name} is not compared: {reason}"
 
 
 def _short(value: str | None) -> str:

@@ -62,7 +62,7 @@ class Comparison:
         average_low: One-sided 95 % lower confidence bound of it.
         despite: Settings that differ, as was allowed.
         unchecked: Settings that one side does not tell.
-        alone: Benchmark that one side alone has to the side's name.
+        left_out: Benchmark that is not compared to the reason, where all were asked for.
     """
 
     base: Side
@@ -74,7 +74,7 @@ class Comparison:
     average_low: float | None
     despite: tuple[Difference, ...]
     unchecked: tuple[str, ...]
-    alone: dict[str, str]
+    left_out: dict[str, str]
 
 
 def check_alike(
@@ -132,7 +132,7 @@ def compare_sides(
         average_low=estimate.lower_bound() if estimate else None,
         despite=tuple(differing),
         unchecked=tuple(sorted({name for pair in answered for name in unchecked(*pair)})),
-        alone=_alone(base, other, [one.answered.benchmark for one in found]),
+        left_out={} if wanted else _left_out(base, other),
     )
 
 
@@ -198,10 +198,13 @@ def _adjusted(benchmarks: Sequence[Compared]) -> list[Compared]:
     ]
 
 
-def _alone(base: Side, other: Side, compared: Sequence[str]) -> dict[str, str]:
-    return {
-        name: side.name
-        for side in (base, other)
-        for name in (*side.answered, *side.left_out)
-        if name not in compared and not name.startswith("task:")
-    }
+def _left_out(base: Side, other: Side) -> dict[str, str]:
+    """Return why benchmarks are not compared that one side has."""
+    found: dict[str, str] = {}
+    for side, against in ((base, other), (other, base)):
+        for name in side.answered:
+            if name not in against.answered and not name.startswith("task:"):
+                found[name] = f"only {side.name} has it"
+    for side in (base, other):
+        found |= {name: f"{side.name}: {reason}" for name, reason in side.left_out.items()}
+    return found
