@@ -7,20 +7,13 @@ from typing import Any
 
 import attrs
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from forget.errors import DataError
-from forget.evaluation.items import ItemScores, read_items, write_items
+from forget.evaluation.items import read_items, write_items
 from forget.store.manifest import seal
 from forget.verdict.findings import collect
 from forget.verdict.pairing import clusters_of, load_scored
-
-
-def scores_of(tasks: list[str], clusters: list[str] | None = None) -> ItemScores:
-    count = len(tasks)
-    keys = pa.table({"task": tasks, "doc_hash": [""] * count, "doc_id": range(count)})
-    return ItemScores(keys, np.zeros(count), clusters or [])
 
 
 def rewrite(folder: Path, **changes: Any) -> None:
@@ -48,35 +41,35 @@ def test_an_evaluation_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_items_of_one_task_are_independent() -> None:
-    assert clusters_of(scores_of(["a"] * 100)) is None
+    assert clusters_of(["a"] * 100, []) is None
 
 
 def test_the_tasks_of_an_exam_are_clusters() -> None:
-    found = clusters_of(scores_of([f"subject {row % 12}" for row in range(120)]))
+    found = clusters_of([f"subject {row % 12}" for row in range(120)], [])
     assert found is not None
     assert np.bincount(found).tolist() == [10] * 12
     assert len({found[0], found[12], found[24]}) == 1
 
 
 def test_a_handful_of_clusters_is_no_sample() -> None:
-    assert clusters_of(scores_of([f"subject {row % 9}" for row in range(120)])) is None
+    assert clusters_of([f"subject {row % 9}" for row in range(120)], []) is None
 
 
 def test_items_that_share_a_passage() -> None:
-    found = clusters_of(scores_of(["boolq"] * 30, [f"p{row // 2}" for row in range(30)]))
+    found = clusters_of(["boolq"] * 30, [f"p{row // 2}" for row in range(30)])
     assert found is not None
     assert np.bincount(found).tolist() == [2] * 15
 
 
 def test_items_without_a_passage_stand_alone() -> None:
     passages = [f"p{row // 2}" for row in range(28)] + ["", ""]
-    found = clusters_of(scores_of(["boolq"] * 30, passages))
+    found = clusters_of(["boolq"] * 30, passages)
     assert found is not None
     assert sorted(np.bincount(found).tolist()) == [1, 1] + [2] * 14
 
 
 def test_passages_that_nobody_shares() -> None:
-    assert clusters_of(scores_of(["boolq"] * 30, [f"p{row}" for row in range(30)])) is None
+    assert clusters_of(["boolq"] * 30, [f"p{row}" for row in range(30)]) is None
 
 
 def test_clusters_reach_the_verdict(bench: Any, tmp_path: Path) -> None:

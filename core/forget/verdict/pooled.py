@@ -152,7 +152,7 @@ def _differences(
             return None
         rows.append(in_order_of(base, other, exam, one.line.name) - base.items.scores)
     assert base is not None
-    return np.stack(rows), clusters_of(base.items)
+    return np.stack(rows), clusters_of(base.items.tasks, base.items.clusters)
 
 
 def _judged(estimate: Estimate, p_holm: float | None, terms: Terms) -> dict[str, Any]:
