@@ -40,10 +40,9 @@ Examples:
 @click.option(
     "--max-drop",
     default=0.01,
-    show_default=True,
     metavar="SHARE",
-    type=click.FloatRange(0, 1, max_open=True),
-    help="The largest drop of a score that is accepted: 0.01 is one point of 100.",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="The largest drop of a score that is accepted, 1 for 100 points.  [default: 0.01]",
 )
 @click.option(
     "--fail", is_flag=True, help="Status 3 if a benchmark, or their average, lost more for sure."
@@ -65,9 +64,10 @@ def command(
     from forget.report.compared import comparison_as_json, render_compared
     from forget.verdict.gate import check_alike, compare_sides, failures
     from forget.verdict.sides import find_sides, is_model
+    from forget.verdict.terms import Terms
 
     texts = (a, b)
-    despite, margin = options.pop("despite"), options.pop("max_drop")
+    despite, terms = options.pop("despite"), Terms(margin=options.pop("max_drop"))
     fail, strict = options.pop("fail"), options.pop("strict")
     models = any(is_model(text) for text in texts)
     if limit is not None and not models:
@@ -77,10 +77,10 @@ def command(
     wanted = None if selection is None else session.catalogue.benchmark_names(selection)
     sides = find_sides(texts, session, selection, limit)
     check_alike(sides, wanted, despite)
-    comparison = compare_sides(_evaluated(sides, wanted, session), wanted, despite)
-    why = failures(comparison, margin, strict=strict)
+    comparison = compare_sides(_evaluated(sides, wanted, session), wanted, despite, terms)
+    why = failures(comparison, strict=strict)
     if as_json:
-        print_json(comparison_as_json(comparison, margin, why))
+        print_json(comparison_as_json(comparison, why))
     else:
         print_table(render_compared(comparison, () if fail else why))
     if fail and why:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["Item", "read_items", "read_scores", "write_items"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Item", "ItemScores", "read_items", "read_scores", "scores_of", "write_items"]
+
+_KEYS = ["task", "doc_hash", "doc_id"]
 
 
 @attrs.frozen(kw_only=True)
@@ -25,6 +32,8 @@ class Item:
         prompt: What the model read.
         target: The right answer.
         response: What the model answered: ``[[log p, is greedy], ...]`` or texts.
+        cluster: Equal for items that share a passage or a source and are not independent for that;
+            empty for one that stands alone.
     """
 
     task: str
@@ -35,6 +44,7 @@ class Item:
     prompt: str
     target: str
     response: Any
+    cluster: str = ""
 
 
 def write_items(path: Path, items: Sequence[Item]) -> None:
@@ -56,7 +66,7 @@ def write_items(path: Path, items: Sequence[Item]) -> None:
 
 
 def read_items(path: Path) -> list[Item]:
-    """Read what `write_items` wrote."""
+    """Read what `write_items` wrote; in files from before there were clusters all are empty."""
     import pyarrow.parquet as pq
 
     rows = pq.read_table(path).to_pylist()
@@ -72,10 +82,62 @@ def read_items(path: Path) -> list[Item]:
     ]
 
 
-def read_scores(path: Path) -> dict[tuple[str, str, int], float]:
-    """Read the scores alone, by ``(task, doc_hash, doc_id)``."""
+class ItemScores(NamedTuple):
+    """The scores of an evaluation's items, and which items they are.
+
+    Attributes:
+        keys: Columns `task`, `doc_hash`, `doc_id`, a row for each item.
+        scores: Value of the metric that counts, shape (items,).
+        clusters: What each item shares with others, see `Item`; empty where that is not known.
+    """
+
+    keys: pa.Table
+    scores: NDArray[np.float64]
+    clusters: Sequence[str] = ()
+
+    @property
+    def tasks(self) -> list[str]:
+        """The lm-eval task of each item."""
+        return list(self.keys["task"].to_pylist())
+
+    def same_keys(self, other: ItemScores) -> bool:
+        """Say whether another evaluation has the same items in the same order."""
+        return bool(self.keys.equals(other.keys))
+
+    def rows(self) -> dict[tuple[str, str, int], int]:
+        """Return the row of each item, by ``(task, doc_hash, doc_id)``."""
+        columns = [self.keys[name].to_pylist() for name in _KEYS]
+        return {key: row for row, key in enumerate(zip(*columns, strict=True))}
+
+    def rows_of(self, other: ItemScores, rows: Sequence[int]) -> list[int]:
+        """Return the rows that here have the items of some rows of another evaluation."""
+        if self.same_keys(other):
+            return list(rows)
+        known = self.rows()
+        keys = list(other.rows())
+        return [known[keys[row]] for row in rows]
+
+    def name_of(self, row: int) -> tuple[str, int]:
+        """Return the task and the document number of an item."""
+        return self.keys["task"][row].as_py(), self.keys["doc_id"][row].as_py()
+
+
+def scores_of(items: Sequence[Item]) -> ItemScores:
+    """Return the scores of items that have been read, as `read_scores` does."""
+    import pyarrow as pa
+
+    keys = pa.table({name: [getattr(item, name) for item in items] for name in _KEYS})
+    scores = np.array([item.score for item in items], dtype=np.float64)
+    return ItemScores(keys, scores, [item.cluster for item in items])
+
+
+def read_scores(path: Path) -> ItemScores:
+    """Read the scores alone, and what items pair and cluster by."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path, columns=["task", "doc_hash", "doc_id", "score"]).to_pydict()
-    keys = zip(table["task"], table["doc_hash"], table["doc_id"], strict=True)
-    return dict(zip(keys, table["score"], strict=True))
+    with pq.ParquetFile(path) as file:
+        clustered = "cluster" in file.schema_arrow.names
+        table = file.read([*_KEYS, "score", *(["cluster"] if clustered else [])])
+    clusters = table["cluster"].to_pylist() if clustered else []
+    scores = table["score"].to_numpy().astype(np.float64)
+    return ItemScores(table.select(_KEYS), scores, clusters)

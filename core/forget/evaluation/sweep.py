@@ -46,7 +46,8 @@ class Evaluation:
         metric: The metric that counts.
         score: Its value.
         items: Number of items scored.
-        details: What else the exam says (truncation rate, the number of items it must have).
+        details: What else the exam says (truncation rate, the number of items it must have); those
+            made by an earlier version may lack some.
     """
 
     folder: Path
@@ -267,7 +268,8 @@ class Sweep:
         if not all(answers.has(batch) for batch in work.batches):
             return  # other shards are still at it; the last of them comes through here
         found = answers.all()
-        marked = exam.mark([found[index] for index in range(len(work.requests))])
+        answered = [found[index] for index in range(len(work.requests))]
+        marked = exam.mark(answered, model.folder)
         folder = self.folder(model.digest, exam)
         with staged_folder(folder, keep=lambda f: read_evaluation(f) is not None) as staging:
             write_items(staging / "items.parquet", marked.items)

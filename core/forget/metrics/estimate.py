@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isinf
+from math import inf, isinf
 from typing import NamedTuple
 
 __all__ = ["Estimate", "Interval", "equivalence_p"]
@@ -22,11 +22,13 @@ class Estimate(NamedTuple):
         centre: Middle of its intervals.
         spread: Standard error that they are made of.
         degrees: Degrees of freedom; infinite for the normal distribution.
+        limit: The largest difference there can be; intervals end there.
     """
 
     centre: float
     spread: float
     degrees: float
+    limit: float = inf
 
     def interval(self, level: float = 0.95) -> Interval:
         """Return the two-sided confidence interval.
@@ -38,7 +40,8 @@ class Estimate(NamedTuple):
 
     def within(self, factor: float) -> Interval:
         """Return the interval of so many standard errors each way."""
-        return Interval(self.centre - factor * self.spread, self.centre + factor * self.spread)
+        low, high = self.centre - factor * self.spread, self.centre + factor * self.spread
+        return Interval(max(low, -self.limit), min(high, self.limit))
 
     def lower_bound(self, level: float = 0.95) -> float:
         """Return the one-sided lower confidence bound: non-inferiority, if it is above -margin."""

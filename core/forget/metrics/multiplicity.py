@@ -34,10 +34,13 @@ def benjamini_hochberg(p: ArrayLike) -> NDArray[np.float64]:
     Raises:
         ValueError: One is not a probability.
     """
-    from scipy.stats import false_discovery_control
-
     values = _checked(p)
-    return np.asarray(false_discovery_control(values)) if len(values) else values
+    # Not scipy's false_discovery_control: to import scipy.stats takes two seconds.
+    order = np.argsort(values, kind="stable")[::-1]
+    stepped = np.minimum(1.0, len(values) / np.arange(len(values), 0, -1) * values[order])
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum.accumulate(stepped)
+    return adjusted
 
 
 def max_statistic_p(nulls: Sequence[Null]) -> list[float]:

@@ -146,7 +146,8 @@ def macro_average(found: Sequence[PairedDifference]) -> Average:
     over = sum(v * v / e.degrees for v, e in zip(variances, estimates, strict=True))
     degrees = sum(variances) ** 2 / over if over else inf
     centre = sum(e.centre for e in estimates) / count
-    return Average(delta, stderr, Estimate(centre, sqrt(sum(variances)), degrees))
+    limit = max(e.limit for e in estimates)
+    return Average(delta, stderr, Estimate(centre, sqrt(sum(variances)), degrees, limit))
 
 
 def cluster_sums(
@@ -183,7 +184,7 @@ def _adjusted(lost: int, gained: int, items: int) -> Estimate:
     """
     b, c, n = lost + 0.5, gained + 0.5, items + 2.0
     centre = (c - b) / n
-    return Estimate(centre, sqrt(((b + c) / n - centre**2) / n), inf)
+    return Estimate(centre, sqrt(((b + c) / n - centre**2) / n), inf, limit=1.0)
 
 
 def _clustered(

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import attrs
-import numpy as np
-from numpy.typing import NDArray
 
 from forget.errors import DataError, UnknownNameError
 from forget.evaluation.items import Item
@@ -46,25 +44,21 @@ class Difference(NamedTuple):
     other: str | None
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True)
 class Paired:
     """Two models' scores of the same items of one benchmark.
 
     Attributes:
         base: The base's answers.
         other: The other's.
-        base_scores: The base's score of each item.
-        scores: The other's, in the same order.
-        clusters: Each item's cluster: the index of its task, of an MMLU subject say.
-        items: The pairs of items themselves, base first.
+        base_items: The base's items.
+        items: The other's, in the same order.
     """
 
     base: Answered
     other: Answered
-    base_scores: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    clusters: NDArray[np.int64]
-    items: Sequence[tuple[Item, Item]]
+    base_items: Sequence[Item]
+    items: Sequence[Item]
 
 
 def differences(base: Answered, other: Answered) -> list[Difference]:
@@ -156,18 +150,10 @@ def pair(base: Answered, other: Answered, names: tuple[str, str]) -> Paired:
     )
     if ours.keys() != theirs.keys():
         _refuse_items(what, ours, theirs, names)
-    items = [(ours[key], theirs[key]) for key in ours]
-    for one, another in items:
+    items = [theirs[key] for key in ours]
+    for one, another in zip(ours.values(), items, strict=True):
         _check_item(what, one, another, names)
-    tasks = {task: index for index, task in enumerate(dict.fromkeys(one.task for one, _ in items))}
-    return Paired(
-        base=base,
-        other=other,
-        base_scores=np.array([one.score for one, _ in items]),
-        scores=np.array([another.score for _, another in items]),
-        clusters=np.array([tasks[one.task] for one, _ in items]),
-        items=items,
-    )
+    return Paired(base=base, other=other, base_items=list(ours.values()), items=items)
 
 
 def _keys(answered: Answered) -> Sequence[Key]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import attrs
 
-from forget.metrics import Average, PairedDifference, macro_average, paired_difference
-from forget.metrics.multiplicity import holm
-from forget.metrics.significance import mcnemar
+from forget.evaluation.items import scores_of
+from forget.metrics.estimate import Estimate
+from forget.metrics.paired import macro_average
 from forget.verdict.alike import (
     Difference,
     Paired,
@@ -17,49 +18,26 @@ from forget.verdict.alike import (
     pair,
     unchecked,
 )
-from forget.verdict.answered import Answered, Side
+from forget.verdict.answered import Side
+from forget.verdict.evidence import Evidence, weigh
+from forget.verdict.findings import CheckpointFindings, Finding
+from forget.verdict.judging import Case, Judgement, judge_alone, judge_average, judge_together
+from forget.verdict.pairing import clusters_of
 from forget.verdict.sides import shared
+from forget.verdict.terms import Terms
 
-__all__ = ["Compared", "Comparison", "check_alike", "check_items", "compare_sides", "failures"]
-
-_ALPHA = 0.05
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class Compared:
-    """One benchmark of a comparison.
-
-    Attributes:
-        answered: The other side's answers.
-        base_score: The base's score.
-        score: The other's.
-        change: Paired difference of the two.
-        p: p-value of no difference; None where items have no spread.
-        p_holm: The same, adjusted for how many benchmarks are compared.
-        low: One-sided 95 % lower confidence bound of the difference.
-    """
-
-    answered: Answered
-    base_score: float
-    score: float
-    change: PairedDifference
-    p: float | None
-    p_holm: float | None
-    low: float | None
+__all__ = ["Comparison", "check_alike", "check_items", "compare_sides", "failures"]
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True)
 class Comparison:
     """What `forget compare` shows.
 
     Attributes:
         base: The side that is compared with.
         other: The side that may have lost.
-        benchmarks: What changed on each benchmark that both have answered.
-        task: What changed on the trained task, if both are runs on it.
-        average: Mean difference over the benchmarks.
-        average_p: p-value of no difference on average.
-        average_low: One-sided 95 % lower confidence bound of it.
+        found: What changed on each benchmark that both have answered, and what is said of it.
+        terms: What verdicts are held to.
         despite: Settings that differ, as was allowed.
         unchecked: Settings that one side does not tell.
         left_out: Benchmark that is not compared to the reason, where all were asked for.
@@ -67,14 +45,26 @@ class Comparison:
 
     base: Side
     other: Side
-    benchmarks: tuple[Compared, ...]
-    task: Compared | None
-    average: Average
-    average_p: float | None
-    average_low: float | None
+    found: CheckpointFindings
+    terms: Terms
     despite: tuple[Difference, ...]
     unchecked: tuple[str, ...]
     left_out: dict[str, str]
+
+
+class _Weighed(NamedTuple):
+    """One benchmark of a comparison, its items weighed and not yet judged."""
+
+    paired: Paired
+    evidence: Evidence
+
+    @property
+    def case(self) -> Case:
+        """What there is to judge; a comparison of two models has no band."""
+        answered = self.paired.other
+        chance = 0.0 if answered.is_task else answered.chance
+        scores = [item.score for item in self.paired.base_items]
+        return Case(self.evidence, sum(scores) / len(scores), chance, None)
 
 
 def check_alike(
@@ -108,9 +98,18 @@ def check_items(sides: tuple[Side, Side], wanted: Sequence[str] | None) -> None:
 
 
 def compare_sides(
-    sides: tuple[Side, Side], wanted: Sequence[str] | None, despite: Sequence[str]
+    sides: tuple[Side, Side],
+    wanted: Sequence[str] | None,
+    despite: Sequence[str],
+    terms: Terms,
 ) -> Comparison:
-    """Compare two evaluated sides; see `check_alike` for the arguments.
+    """Compare two evaluated sides.
+
+    Args:
+        sides: See `check_alike`.
+        wanted: See `check_alike`.
+        despite: See `check_alike`.
+        terms: What verdicts are held to; the margin is the largest drop that is accepted.
 
     Raises:
         RequestError: They were not made alike, or were asked different items.
@@ -118,84 +117,89 @@ def compare_sides(
     base, other = sides
     differing = check_alike(sides, wanted, despite)
     answered = shared(sides, wanted)
-    found = [_compared(pair(one, another, (base.name, other.name))) for one, another in answered]
-    benchmarks = _adjusted([one for one in found if not one.answered.is_task])
-    average = macro_average([one.change for one in benchmarks])
-    estimate = average.estimate
+    weighed = [_weigh(pair(one, another, (base.name, other.name))) for one, another in answered]
     return Comparison(
         base=base,
         other=other,
-        benchmarks=tuple(benchmarks),
-        task=next((one for one in found if one.answered.is_task), None),
-        average=average,
-        average_p=estimate.p_two_sided() if estimate else None,
-        average_low=estimate.lower_bound() if estimate else None,
+        found=_found(other.name, weighed, terms),
+        terms=terms,
         despite=tuple(differing),
         unchecked=tuple(sorted({name for pair in answered for name in unchecked(*pair)})),
         left_out={} if wanted else _left_out(base, other),
     )
 
 
-def failures(comparison: Comparison, margin: float, *, strict: bool) -> list[str]:
+def failures(comparison: Comparison, *, strict: bool) -> list[str]:
     """Say why the other side may not replace the base, a sentence for each reason.
 
     Args:
         comparison: What was compared.
-        margin: The largest drop that is accepted, a share.
-        strict: A drop below the margin must be shown, and not only a larger one be unproven.
+        strict: A drop beyond the margin must be ruled out, and not only be unproven.
     """
-    lines = [
-        (one.answered.benchmark, one.change.delta, one.p_holm, "Holm-adjusted p", one.low)
-        for one in comparison.benchmarks
-    ]
-    average = comparison.average
-    lines.append(("the average", average.delta, comparison.average_p, "p", comparison.average_low))
+    terms = comparison.terms
     found = []
-    for name, delta, p, word, low in lines:
-        dropped = f"{name} changed by {100 * delta:+.2f} points"
-        if p is not None and p < _ALPHA and delta < -margin:
+    for name, delta, estimate, judgement in _lines(comparison.found):
+        changed = f"{name} changed by {100 * delta:+.2f} points"
+        low = estimate.lower_bound(1 - terms.alpha) if estimate else None
+        if judgement.verdict == "forgot" and delta < -terms.margin:
             found.append(
-                f"{dropped}, more than the {100 * margin:g} that are accepted, and not by chance "
-                f"({word} = {p:.2g})."
+                f"{changed}, more than the {100 * terms.margin:g} that are accepted, and not by "
+                f"chance. {judgement.reason}"
             )
-        elif strict and (low is None or low <= -margin):
+        elif strict and (low is None or low <= -terms.margin):
             bound = "unknown" if low is None else f"{100 * low:+.2f}"
             found.append(
-                f"{dropped}, and a drop of {100 * margin:g} points is not ruled out (one-sided "
-                f"95 % bound {bound}): more items would tell."
+                f"{changed}, and a drop of {100 * terms.margin:g} points is not ruled out "
+                f"(one-sided {100 * (1 - terms.alpha):g} % bound {bound}): more items would tell."
             )
     return found
 
 
-def _compared(paired: Paired) -> Compared:
-    # The items of one task alone count as independent.
-    clusters = paired.clusters if paired.clusters.any() else None
-    change = paired_difference(paired.base_scores, paired.scores, clusters)
-    return Compared(
-        answered=paired.other,
-        base_score=float(paired.base_scores.mean()),
-        score=float(paired.scores.mean()),
-        change=change,
-        p=_p(change),
-        p_holm=None,
-        low=change.estimate.lower_bound() if change.estimate else None,
+def _lines(found: CheckpointFindings) -> Iterator[tuple[str, float, Estimate | None, Judgement]]:
+    """Yield name, difference, its error and judgement of each benchmark and of their average."""
+    for one in found.benchmarks:
+        yield one.benchmark, one.change.delta, one.change.estimate, one.judgement
+    if found.average is not None and found.judgement is not None:
+        yield "the average", found.average.delta, found.average.estimate, found.judgement
+
+
+def _weigh(paired: Paired) -> _Weighed:
+    base, other = scores_of(paired.base_items), scores_of(paired.items)
+    clusters = clusters_of(base if any(base.clusters) else other)
+    return _Weighed(paired, weigh(base.scores, other.scores, clusters, paired.base.benchmark))
+
+
+def _found(name: str, weighed: Sequence[_Weighed], terms: Terms) -> CheckpointFindings:
+    """Judge benchmarks together, and the trained task by itself."""
+    benchmarks = [one for one in weighed if not one.paired.other.is_task]
+    [judgements] = judge_together([[one.case for one in benchmarks]], terms)
+    tasks = [one for one in weighed if one.paired.other.is_task]
+    parts = [one.evidence for one in benchmarks]
+    average = macro_average([part.change for part in parts])
+    return CheckpointFindings(
+        name=name,
+        step=None,
+        benchmarks=tuple(map(_finding, benchmarks, judgements)),
+        missing=(),
+        task=_finding(tasks[0], judge_alone(tasks[0].case, terms)) if tasks else None,
+        average_so_far=average,
+        judgement=judge_average(average, parts, None, terms),
     )
 
 
-def _p(change: PairedDifference) -> float | None:
-    """Return the p-value of no difference: McNemar's where items are independent and count."""
-    if change.clusters is None and change.lost is not None and change.gained is not None:
-        return mcnemar(change.lost, change.gained).exact
-    return change.estimate.p_two_sided() if change.estimate else None
-
-
-def _adjusted(benchmarks: Sequence[Compared]) -> list[Compared]:
-    """Adjust the p-values of those benchmarks that have one."""
-    tested = [one.p for one in benchmarks if one.p is not None]
-    adjusted = iter(holm(tested).tolist())
-    return [
-        one if one.p is None else attrs.evolve(one, p_holm=next(adjusted)) for one in benchmarks
-    ]
+def _finding(one: _Weighed, judgement: Judgement) -> Finding:
+    base, other = one.paired.base, one.paired.other
+    return Finding(
+        benchmark=other.benchmark,
+        metric=other.metric,
+        score=one.case.base_score + one.evidence.change.delta,
+        base_score=one.case.base_score,
+        change=one.evidence.change,
+        judgement=judgement,
+        chance=one.case.chance,
+        details=dict(other.details),
+        base_details=dict(base.details),
+    )
 
 
 def _left_out(base: Side, other: Side) -> dict[str, str]:

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from forget.cli import group
 from forget.errors import DataError
 from forget.evaluation.record import SweepRecord, read_record, write_record
-from forget.report.findings import collect
-from forget.report.records import find_records
 from forget.store.layout import RunFolder, Workspace
+from forget.verdict.findings import collect
+from forget.verdict.records import find_records
 
 
 @pytest.fixture
