@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from forget.report.material import Material
+from forget.verdict.columns import COLUMNS
+from forget.verdict.razor import fit_razor
 
 TITLES = {
     "arc_challenge": "ARC-Challenge",
@@ -23,21 +25,15 @@ TITLES = {
     "ifeval": "IFEval",
 }
 METHODS = ("gt-sft", "sf-sft", "cf-sft", "grpo", "spin", "pi")
-INTEGERS = ("seed", "step", "items", "required_items", "clusters", "lost", "gained")
-NUMBERS = (
-    "boot_low", "boot_high", "p_bh", "p_mid", "p_equivalent", "detectable", "detectable_holm",
-    "backward_transfer", "worst_low", "worst_high", "p_max", "truncation_rate",
-    "base_truncation_rate", "calibration_error", "base_calibration_error", "response_tokens",
-    "base_response_tokens", "distinct_2", "base_distinct_2", "reverse_kl_to_base",
-    "unchanged_weights", "relative_change", "kl_to_base_stderr",
-)  # fmt: skip
 
 
 def frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Return rows with the types of the frame of results, and its other columns empty."""
-    found = pd.DataFrame(rows)
-    found = found.assign(**{name: np.nan for name in NUMBERS if name not in found})
-    return found.astype({name: "Int64" for name in INTEGERS if name in found})
+    """Return rows as the frame of results has them; what they do not say is missing."""
+    columns = {
+        name: pd.Series([row.get(name) for row in rows], dtype=dtype.replace("str", "object"))
+        for name, (dtype, _) in COLUMNS.items()
+    }
+    return pd.DataFrame(columns)
 
 
 def rows_of_run(
@@ -89,7 +85,7 @@ def row(
     return {
         "checkpoint": f"step-{step:06d}" if step is not None else "a/folder", "step": step,
         "last": last, "benchmark": exam, "kind": kind,
-        "title": TITLES.get(exam, {"task": exam[5:], "average": "average"}.get(kind, exam)),
+        "title": TITLES.get(exam, {"task": f"task ({exam[5:]})", "average": "average"}.get(kind, exam)),
         "metric": "acc", "chance": 0.25, "items": 1172, "required_items": 1172,
         "base_score": 0.6, "score": 0.6 + delta, "delta": delta, "stderr": stderr,
         "low": low, "high": high, "interval": "Wald", "clusters": None, "lost": 40, "gained": 20,
@@ -145,7 +141,7 @@ def material(found: pd.DataFrame, **others: Any) -> Material:
         "title": "a study",
         "curves": curves_of(found) if len(found) and found["step"].notna().all() else none(),
         "flips": flips_of(found) if len(found) else none(),
-        "razor": None,
+        "razor": fit_razor(found),
         "provenance": {},
         "command": "forget report --out runs",
     }

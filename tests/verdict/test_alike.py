@@ -112,9 +112,10 @@ def test_items_are_paired_whatever_their_order() -> None:
     base = answered([item(0, 1), item(1, 0), item(0, 0.5, task="u")])
     other = answered([item(0, 0.25, task="u"), item(1, 1), item(0, 0)])
     found = pair(base, other, NAMES)
-    assert [one.score for one in found.base_items] == [1, 0, 0.5]
-    assert [one.score for one in found.items] == [0, 1, 0.25]
-    assert [(one.task, one.doc_id) for one in found.items] == [("t", 0), ("t", 1), ("u", 0)]
+    assert found.base_scores.tolist() == [1, 0, 0.5]
+    assert found.scores.tolist() == [0, 1, 0.25]
+    assert found.clusters.tolist() == [0, 0, 1]
+    assert [(a.doc_id, b.doc_id) for a, b in found.items] == [(0, 0), (1, 1), (0, 0)]
 
 
 def test_different_items() -> None:

@@ -76,9 +76,7 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
     from forget.verdict.terms import Terms
 
     formats = names(options.pop("formats")) or ()
-    wanted = _Wanted(
-        options.pop("html"), options.pop("figures"), formats, options.pop("tables")
-    )
+    wanted = _Wanted(options.pop("html"), options.pop("figures"), formats, options.pop("tables"))
     razor, every = options.pop("razor"), options.pop("every")
     terms = known_benchmarks(Terms(**options))
     _check(wanted)
@@ -137,9 +135,9 @@ def _show(
     outcomes: Sequence[Any], material: Material | None, *, as_json: bool, tables: bool, every: bool
 ) -> None:
     from forget.cli.console import print_json, print_outcomes, print_table
+    from forget.report.comparison import comparison_as_plain
     from forget.report.plain import findings_as_plain
     from forget.report.razor import razor_as_plain, render_razor
-    from forget.report.comparison import comparison_as_plain
     from forget.report.terminal import render
 
     if as_json and material is not None:

@@ -310,9 +310,9 @@ def _request(instance: Any) -> Request:
     )
 
 
-def document_digest(content: Any) -> str:
-    """Return the digest of a document, or a part of it: the same where it was read from JSON."""
-    text = json.dumps(content, sort_keys=True, default=str, ensure_ascii=False)
+def document_digest(doc: Any) -> str:
+    """Return the digest that items pair by; the same for a document read back from JSON."""
+    text = json.dumps(doc, sort_keys=True, default=str, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Item", "ItemScores", "read_items", "read_scores", "scores_of", "write_items"]
+__all__ = ["Item", "ItemScores", "read_items", "read_scores", "write_items"]
 
 _KEYS = ["task", "doc_hash", "doc_id"]
 
@@ -120,15 +120,6 @@ class ItemScores(NamedTuple):
     def name_of(self, row: int) -> tuple[str, int]:
         """Return the task and the document number of an item."""
         return self.keys["task"][row].as_py(), self.keys["doc_id"][row].as_py()
-
-
-def scores_of(items: Sequence[Item]) -> ItemScores:
-    """Return the scores of items that have been read, as `read_scores` does."""
-    import pyarrow as pa
-
-    keys = pa.table({name: [getattr(item, name) for item in items] for name in _KEYS})
-    scores = np.array([item.score for item in items], dtype=np.float64)
-    return ItemScores(keys, scores, [item.cluster for item in items])
 
 
 def read_scores(path: Path) -> ItemScores:

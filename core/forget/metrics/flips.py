@@ -34,10 +34,12 @@ def flips(lost: int, gained: int, items: int, base_score: float, chance: float) 
         chance: Accuracy of guessing, 1 / k; 0 where nothing can be guessed.
 
     Raises:
-        ValueError: Chance is not in [0, 1).
+        ValueError: Chance is not in [0, 1), or more items changed than there are.
     """
     if not 0 <= chance < 1:
         raise ValueError(f"chance must lie in [0, 1), not {chance}")
+    if items < 1 or min(lost, gained) < 0 or lost + gained > items:
+        raise ValueError(f"{lost} lost and {gained} gained are not counts among {items} items")
     score = base_score + (gained - lost) / items
     guessed = (1 - base_score) * (1 - score) * chance / (1 - chance)
     return Flips(max(0.0, lost / items - guessed), max(0.0, gained / items - guessed))

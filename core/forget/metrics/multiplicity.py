@@ -54,13 +54,18 @@ def max_statistic_p(nulls: Sequence[Null]) -> list[float]:
     """
     found = []
     for one in nulls:
-        kept = [np.log1p(-min(other.p(one.observed), 1 - 1e-16)) for other in nulls]
-        found.append(float(-np.expm1(sum(kept))))
+        shown = [other.p(one.observed) for other in nulls]
+        if max(shown) >= 1:
+            found.append(1.0)
+        else:
+            found.append(float(-np.expm1(np.log1p(-np.array(shown)).sum())))
     return found
 
 
 def _checked(p: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(p, dtype=np.float64)
-    if values.ndim != 1 or not ((values >= 0) & (values <= 1)).all():
+    if values.ndim != 1:
+        raise ValueError(f"p-values must be in one row, not of the shape {values.shape}")
+    if not ((values >= 0) & (values <= 1)).all():
         raise ValueError(f"p-values must lie in [0, 1]: {values}")
     return values

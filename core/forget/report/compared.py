@@ -9,13 +9,16 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from forget.report.plain import checkpoint_as_plain
-from forget.report.terminal import checkpoint_parts, explanation
+from forget.report.terminal import checkpoint_summary, checkpoint_table, points
 from forget.verdict.gate import Comparison
 
 __all__ = ["comparison_as_json", "render_compared"]
 
-_LONGEST = 60
-"""Characters of a setting's value that are shown."""
+_EXPLANATION = (
+    "delta = {other} - {base} on the same items, in points of 100, with its 95 % confidence "
+    "interval; negative = lost. p is corrected for the number of benchmarks (Holm). forgot, "
+    "improved: p < 0.05. kept: a drop of more than {margin} points is ruled out."
+)
 
 
 def render_compared(comparison: Comparison, failures: Sequence[str]) -> RenderableType:
@@ -25,12 +28,16 @@ def render_compared(comparison: Comparison, failures: Sequence[str]) -> Renderab
         comparison: What was compared.
         failures: Why the other side may not replace the base.
     """
+    base, other = comparison.base.name, comparison.other.name
+    margin = points(comparison.terms.margin)
     return Group(
-        *checkpoint_parts(comparison.found, comparison.base.name),
+        Text(f"{other} against {base}", style="bold"),
+        checkpoint_table(comparison.found),
+        *checkpoint_summary(comparison.found),
         *(Text(note) for note in _notes(comparison)),
         *(Text(sentence, style="red") for sentence in failures),
         Text(),
-        explanation(comparison.terms),
+        Text(_EXPLANATION.format(base=base, other=other, margin=margin), style="dim"),
     )
 
 
@@ -42,13 +49,11 @@ def comparison_as_json(comparison: Comparison, failures: Sequence[str]) -> dict[
         failures: Why the other side may not replace the base.
     """
     found = checkpoint_as_plain(comparison.found)
-    kept = ("benchmarks", "average", "worst", "task_accuracy")
     return {
         "base": {"name": comparison.base.name, "model": comparison.base.model},
         "other": {"name": comparison.other.name, "model": comparison.other.model},
-        "margin": comparison.terms.margin,
-        "level": comparison.terms.level,
-        **{key: found[key] for key in kept},
+        **{name: found[name] for name in ("benchmarks", "average", "worst", "task_accuracy")},
+        "max_drop": comparison.terms.margin,
         "failures": list(failures),
         "despite": [difference._asdict() for difference in comparison.despite],
         "unchecked": list(comparison.unchecked),
@@ -71,4 +76,4 @@ def _notes(comparison: Comparison) -> Iterator[str]:
 def _short(value: str | None) -> str:
     if value is None:
         return "not set"
-    return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 3]}..."
+    return value if len(value) <= 60 else f"{value[:57]}..."

@@ -35,7 +35,7 @@ def completeness(finding: Finding) -> str:
 
 
 def checkpoint_as_plain(checkpoint: CheckpointFindings) -> dict[str, Any]:
-    """Return what is said of one checkpoint."""
+    """Return what changed at one checkpoint."""
     worst = checkpoint.worst
     return {
         "name": checkpoint.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain, count
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Exam", "Group", "exams", "file_name", "groups", "judged", "method_of", "named", "partial",
+    "Exam", "Group", "exams", "file_name", "groups", "judged", "method_label", "named",
     "points", "steps_of",
 ]  # fmt: skip
 
@@ -23,7 +23,7 @@ _SETTING = ["study", "model", "dataset"]
 
 
 class Group(NamedTuple):
-    """Runs that may be compared: one study, model and dataset.
+    """Runs that may be compared: those of one study, model and dataset.
 
     Attributes:
         name: What tells it from the other groups; its dataset if it is the only one.
@@ -51,35 +51,41 @@ class Exam(NamedTuple):
 
 
 def named(results: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame with `group` and `who`, the names of a run's group and of itself in it.
+    """Return a frame with names for people, and without infinities, which cannot be drawn.
 
-    Infinities become unknown values: an interval without an end cannot be drawn.
+    Its columns besides: `method_label`, the method with what was swept, or the checkpoint in a
+    comparison; `who`, the same with the seed if there are several; `group`, see `Group`; `few`,
+    whether items of the benchmark, or benchmarks of the average, are missing.
     """
     import numpy as np
 
-    frame = results.replace([np.inf, -np.inf], np.nan)
-    frame["group"] = _distinct(frame, _SETTING, otherwise="dataset")
-    frame["who"] = _who(frame)
+    frame = results.copy()
+    numbers = frame.select_dtypes("float").columns
+    frame[numbers] = frame[numbers].replace([np.inf, -np.inf], np.nan)
+    of_study = frame["variant"] != ""
+    frame["method_label"] = method_label(frame)
+    frame["who"] = frame["method_label"]
+    if frame["seed"].nunique() > 1:
+        seeds = " seed " + frame["seed"].astype(str)
+        frame["who"] += seeds.where(frame["seed"].notna(), "")
+    frame["group"] = _settings(frame).where(of_study, frame["run"]).astype(str)
+    alike = frame.groupby(["group", "who", "checkpoint"], sort=False)["path"].transform("nunique")
+    # One run, found in two output folders.
+    frame["who"] = frame["who"].where(alike < 2, frame["who"] + " " + frame["path"])
+    frame["few"] = _few(frame)
     return frame
 
 
 def judged(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of each run's last checkpoint; if it has several, `who` tells them apart."""
-    rows = frame[frame["last"].astype(bool)].copy()
-    several = rows.groupby(["path", "run"], sort=False)["checkpoint"].transform("nunique") > 1
-    rows.loc[several, "who"] += " " + rows.loc[several, "checkpoint"]
-    return rows
+    """Return the rows of each run's last checkpoint."""
+    return frame[frame["last"].astype(bool)]
 
 
 def groups(frame: pd.DataFrame) -> Iterator[Group]:
-    """Yield the groups in the frame's order; comparisons outside of studies are one by themselves.
-
-    Two groups never have the same slug.
-    """
+    """Yield the groups in the frame's order; no two have the same slug."""
     used: set[str] = set()
-    for _, rows in frame.groupby(_SETTING, sort=False, dropna=False):
-        name = str(rows["group"].iloc[0])
-        yield Group(name, file_name(name or "comparison", used), rows)
+    for name, rows in frame.groupby("group", sort=False):
+        yield Group(str(name), file_name(str(name), used), rows)
 
 
 def file_name(name: str, used: set[str]) -> str:
@@ -96,7 +102,8 @@ def exams(rows: pd.DataFrame) -> list[Exam]:
     known = rows.drop_duplicates("benchmark")
     columns = (known[name].astype(str) for name in ("benchmark", "title", "kind"))
     found = [
-        Exam(name, f"task: {title.removeprefix('task:')}" if kind == "task" else title, kind)
+        # Where benchmarks are missing, the title says how many; other runs may have them all.
+        Exam(name, kind if kind == "average" else title, kind)
         for name, title, kind in zip(*columns, strict=True)
     ]
     return sorted(found, key=lambda exam: _KINDS.index(exam.kind))
@@ -113,26 +120,20 @@ def points(share: float) -> str:
     return f"{100 * share:+.1f}".replace("-", "−") if math.isfinite(share) else "–"
 
 
-def partial(rows: pd.DataFrame) -> pd.Series[bool]:
-    """Say of each row whether fewer items were scored than the benchmark has."""
-    return (rows["items"] < rows["required_items"]).fillna(False).astype(bool)
+def method_label(frame: pd.DataFrame) -> pd.Series[str]:
+    """Name each row's method with what was swept; in a comparison, its checkpoint."""
+    return frame["variant"].where(frame["variant"] != "", frame["checkpoint"]).astype(str)
 
 
-def method_of(rows: pd.DataFrame) -> pd.Series[str]:
-    """Name a method by its folder, which has the settings that were swept; else by the run."""
-    return rows["variant"].fillna("").astype(str).where(lambda name: name != "", rows["run"])
+def _settings(frame: pd.DataFrame) -> pd.Series[str]:
+    """Join those of study, model and dataset that differ; the dataset if none does."""
+    of_study = frame[frame["variant"] != ""]
+    kept = [part for part in _SETTING if of_study[part].nunique() > 1] or ["dataset"]
+    return frame[kept].astype(str).agg(" / ".join, axis=1)
 
 
-def _who(frame: pd.DataFrame) -> pd.Series[str]:
-    """Name a run by its method's folder and, where they differ, its seed."""
-    method, seeds = method_of(frame), frame["seed"]
-    if seeds.nunique() > 1:
-        method = method.where(seeds.isna(), method + " seed " + seeds.astype(str).fillna(""))
-    return method
-
-
-def _distinct(frame: pd.DataFrame, parts: Sequence[str], otherwise: str) -> pd.Series[str]:
-    """Join those columns that differ; all have one value: one column alone."""
-    columns = frame[list(parts)].fillna("").astype(str)
-    kept = [part for part in parts if columns[part].nunique() > 1] or [otherwise]
-    return columns[kept].agg(" / ".join, axis=1).str.strip(" /")
+def _few(frame: pd.DataFrame) -> pd.Series[bool]:
+    items = (frame["items"] < frame["required_items"]).fillna(value=False).astype(bool)
+    absent = (frame["kind"] == "benchmark") & frame["delta"].isna()
+    some = absent.groupby([frame["path"], frame["checkpoint"]]).transform("any")
+    return frame["delta"].notna() & (items | (some & (frame["kind"] == "average")))

@@ -13,13 +13,12 @@ from forget.metrics import Average, Interval, PairedDifference
 from forget.report.plain import completeness
 from forget.verdict.findings import CheckpointFindings, Finding, Findings
 from forget.verdict.judging import Judgement
-from forget.verdict.terms import Terms
 from forget.verdict.words import TITLES
 
 __all__ = [
     "change_cells",
-    "checkpoint_parts",
-    "explanation",
+    "checkpoint_summary",
+    "checkpoint_table",
     "nats",
     "points",
     "render",
@@ -51,26 +50,17 @@ def render(findings: Findings, *, every: bool = False) -> RenderableType:
     if len(judged) < len(findings.checkpoints) and not every:
         parts += [_trajectory(findings), Text()]
     for checkpoint in findings.checkpoints if every else judged:
-        parts += [*checkpoint_parts(checkpoint, findings.record.base_model), Text()]
+        heading = f"{checkpoint.name} against {findings.record.base_model}"
+        parts += [
+            Text(heading, style="bold"),
+            checkpoint_table(checkpoint),
+            *checkpoint_summary(checkpoint),
+            Text(),
+        ]
     if not findings.checkpoints:
         parts.append(Text("There is no checkpoint yet."))
-    return Group(*parts, explanation(findings.terms))
-
-
-def checkpoint_parts(checkpoint: CheckpointFindings, base: str) -> list[RenderableType]:
-    """Return a checkpoint's table with a heading, and what else is to be said of it.
-
-    Args:
-        checkpoint: What was found.
-        base: The name of what it is compared with.
-    """
-    heading = Text(f"{checkpoint.name} against {base}", style="bold")
-    return [heading, _table(checkpoint), *_summary(checkpoint)]
-
-
-def explanation(terms: Terms) -> Text:
-    """Return how to read such tables."""
-    return Text(_EXPLANATION.format(margin=points(terms.margin)), style="dim")
+    explanation = _EXPLANATION.format(margin=points(findings.terms.margin))
+    return Group(*parts, Text(explanation, style="dim"))
 
 
 def _trajectory(findings: Findings) -> Table:
@@ -99,7 +89,8 @@ def _trajectory(findings: Findings) -> Table:
     return table
 
 
-def _table(checkpoint: CheckpointFindings) -> Table:
+def checkpoint_table(checkpoint: CheckpointFindings) -> Table:
+    """Return a line for each benchmark, and their average."""
     table = Table()
     table.add_column("benchmark", overflow="fold")
     table.add_column("metric", overflow="fold")
@@ -134,7 +125,8 @@ def _judged(
     )
 
 
-def _summary(checkpoint: CheckpointFindings) -> Iterator[Text]:
+def checkpoint_summary(checkpoint: CheckpointFindings) -> Iterator[Text]:
+    """Yield in words what the table cannot say: average, worst, task, distance from the base."""
     worst, task = checkpoint.worst, checkpoint.task
     if checkpoint.judgement is not None:
         what = "average" if checkpoint.average else "average of those that are evaluated"
@@ -147,15 +139,21 @@ def _summary(checkpoint: CheckpointFindings) -> Iterator[Text]:
         if finding.judgement.verdict in ("forgot", "improved"):
             yield _sentence(finding.benchmark, finding.judgement)
     if task is not None:
-        yield Text(
-            f"task accuracy ({task.benchmark.removeprefix('task:')}, {task.change.items} held-out "
-            f"problems): {points(task.base_score)} -> {points(task.score)} "
-            f"({signed(task.change.delta)} {_ends(task.judgement.interval)}); cut at the length "
-            f"limit: {points(task.base_details['truncation_rate'])} % -> "
-            f"{points(task.details['truncation_rate'])} %"
-        )
+        yield Text(_task(task))
     if checkpoint.drift:
         yield Text(_distance(checkpoint.drift))
+
+
+def _task(task: Finding) -> str:
+    said = (
+        f"task accuracy ({task.benchmark.removeprefix('task:')}, {task.change.items} held-out "
+        f"problems): {points(task.base_score)} -> {points(task.score)} "
+        f"({signed(task.change.delta)} {_ends(task.judgement.interval)})"
+    )
+    cut, base_cut = (x.get("truncation_rate") for x in (task.details, task.base_details))
+    if cut is None or base_cut is None:
+        return said
+    return f"{said}; cut at the length limit: {points(base_cut)} % -> {points(cut)} %"
 
 
 def _broken(name: str) -> str:

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import attrs
+import numpy as np
+from numpy.typing import NDArray
 
 from forget.errors import DataError, UnknownNameError
 from forget.evaluation.items import Item
 from forget.verdict.answered import Answered, Key
+from forget.verdict.pairing import clusters_of
 
 __all__ = [
     "Difference",
@@ -44,21 +47,25 @@ class Difference(NamedTuple):
     other: str | None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Paired:
     """Two models' scores of the same items of one benchmark.
 
     Attributes:
         base: The base's answers.
         other: The other's.
-        base_items: The base's items.
-        items: The other's, in the same order.
+        base_scores: The base's score of each item.
+        scores: The other's, in the same order.
+        clusters: Each item's cluster; None where items count as independent.
+        items: The pairs of items themselves, base first.
     """
 
     base: Answered
     other: Answered
-    base_items: Sequence[Item]
-    items: Sequence[Item]
+    base_scores: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    clusters: NDArray[np.intp] | None
+    items: Sequence[tuple[Item, Item]]
 
 
 def differences(base: Answered, other: Answered) -> list[Difference]:
@@ -150,10 +157,17 @@ def pair(base: Answered, other: Answered, names: tuple[str, str]) -> Paired:
     )
     if ours.keys() != theirs.keys():
         _refuse_items(what, ours, theirs, names)
-    items = [theirs[key] for key in ours]
-    for one, another in zip(ours.values(), items, strict=True):
+    items = [(ours[key], theirs[key]) for key in ours]
+    for one, another in items:
         _check_item(what, one, another, names)
-    return Paired(base=base, other=other, base_items=list(ours.values()), items=items)
+    return Paired(
+        base=base,
+        other=other,
+        base_scores=np.array([one.score for one, _ in items]),
+        scores=np.array([another.score for _, another in items]),
+        clusters=clusters_of([one.task for one, _ in items], [one.cluster for one, _ in items]),
+        items=items,
+    )
 
 
 def _keys(answered: Answered) -> Sequence[Key]:

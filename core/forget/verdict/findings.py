@@ -163,7 +163,7 @@ def _pairs(exam: str, record: SweepRecord, root: Path) -> list[_Pair | None]:
     """Compare each checkpoint with the base on one exam; None where it is not evaluated."""
     folder = record.base.evaluations.get(exam)
     base = load_scored(root / folder) if folder is not None else None
-    clusters = clusters_of(base.items) if base else None
+    clusters = clusters_of(base.items.tasks, base.items.clusters) if base else None
     return [_pair(exam, line, base, clusters, root) for line in record.checkpoints]
 
 

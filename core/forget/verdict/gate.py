@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
-from forget.evaluation.items import scores_of
-from forget.metrics.estimate import Estimate
-from forget.metrics.paired import macro_average
+from forget.metrics import Average, PairedDifference, macro_average
 from forget.verdict.alike import (
     Difference,
     Paired,
@@ -19,24 +17,25 @@ from forget.verdict.alike import (
     unchecked,
 )
 from forget.verdict.answered import Side
-from forget.verdict.evidence import Evidence, weigh
+from forget.verdict.evidence import weigh
 from forget.verdict.findings import CheckpointFindings, Finding
 from forget.verdict.judging import Case, Judgement, judge_alone, judge_average, judge_together
-from forget.verdict.pairing import clusters_of
 from forget.verdict.sides import shared
 from forget.verdict.terms import Terms
+from forget.verdict.words import in_points, p_value
 
 __all__ = ["Comparison", "check_alike", "check_items", "compare_sides", "failures"]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Comparison:
     """What `forget compare` shows.
 
     Attributes:
         base: The side that is compared with.
         other: The side that may have lost.
-        found: What changed on each benchmark that both have answered, and what is said of it.
+        found: What changed on each benchmark that both have answered, and on the trained task if
+            both are runs on it.
         terms: What verdicts are held to.
         despite: Settings that differ, as was allowed.
         unchecked: Settings that one side does not tell.
@@ -50,21 +49,6 @@ class Comparison:
     despite: tuple[Difference, ...]
     unchecked: tuple[str, ...]
     left_out: dict[str, str]
-
-
-class _Weighed(NamedTuple):
-    """One benchmark of a comparison, its items weighed and not yet judged."""
-
-    paired: Paired
-    evidence: Evidence
-
-    @property
-    def case(self) -> Case:
-        """What there is to judge; a comparison of two models has no band."""
-        answered = self.paired.other
-        chance = 0.0 if answered.is_task else answered.chance
-        scores = [item.score for item in self.paired.base_items]
-        return Case(self.evidence, sum(scores) / len(scores), chance, None)
 
 
 def check_alike(
@@ -103,25 +87,19 @@ def compare_sides(
     despite: Sequence[str],
     terms: Terms,
 ) -> Comparison:
-    """Compare two evaluated sides.
-
-    Args:
-        sides: See `check_alike`.
-        wanted: See `check_alike`.
-        despite: See `check_alike`.
-        terms: What verdicts are held to; the margin is the largest drop that is accepted.
+    """Compare two evaluated sides; see `check_alike` for the arguments.
 
     Raises:
-        RequestError: They were not made alike, or were asked different items.
+        DataError: They were not made alike, or were asked different items.
     """
     base, other = sides
     differing = check_alike(sides, wanted, despite)
     answered = shared(sides, wanted)
-    weighed = [_weigh(pair(one, another, (base.name, other.name))) for one, another in answered]
+    pairs = [pair(one, another, (base.name, other.name)) for one, another in answered]
     return Comparison(
         base=base,
         other=other,
-        found=_found(other.name, weighed, terms),
+        found=_findings(other.name, pairs, terms),
         terms=terms,
         despite=tuple(differing),
         unchecked=tuple(sorted({name for pair in answered for name in unchecked(*pair)})),
@@ -134,71 +112,90 @@ def failures(comparison: Comparison, *, strict: bool) -> list[str]:
 
     Args:
         comparison: What was compared.
-        strict: A drop beyond the margin must be ruled out, and not only be unproven.
+        strict: A drop below the margin must be shown, and not only a larger one be unproven.
     """
-    terms = comparison.terms
-    found = []
-    for name, delta, estimate, judgement in _lines(comparison.found):
-        changed = f"{name} changed by {100 * delta:+.2f} points"
-        low = estimate.lower_bound(1 - terms.alpha) if estimate else None
-        if judgement.verdict == "forgot" and delta < -terms.margin:
-            found.append(
-                f"{changed}, more than the {100 * terms.margin:g} that are accepted, and not by "
-                f"chance. {judgement.reason}"
-            )
-        elif strict and (low is None or low <= -terms.margin):
-            bound = "unknown" if low is None else f"{100 * low:+.2f}"
-            found.append(
-                f"{changed}, and a drop of {100 * terms.margin:g} points is not ruled out "
-                f"(one-sided {100 * (1 - terms.alpha):g} % bound {bound}): more items would tell."
-            )
-    return found
-
-
-def _lines(found: CheckpointFindings) -> Iterator[tuple[str, float, Estimate | None, Judgement]]:
-    """Yield name, difference, its error and judgement of each benchmark and of their average."""
-    for one in found.benchmarks:
-        yield one.benchmark, one.change.delta, one.change.estimate, one.judgement
+    found, terms = comparison.found, comparison.terms
+    lines: list[tuple[str, PairedDifference | Average, Judgement]] = [
+        (one.benchmark, one.change, one.judgement) for one in found.benchmarks
+    ]
     if found.average is not None and found.judgement is not None:
-        yield "the average", found.average.delta, found.average.estimate, found.judgement
+        lines.append(("the average", found.average, found.judgement))
+    said = (_objection(*line, terms, strict=strict) for line in lines)
+    return [sentence for sentence in said if sentence is not None]
 
 
-def _weigh(paired: Paired) -> _Weighed:
-    base, other = scores_of(paired.base_items), scores_of(paired.items)
-    clusters = clusters_of(base if any(base.clusters) else other)
-    return _Weighed(paired, weigh(base.scores, other.scores, clusters, paired.base.benchmark))
+def _objection(
+    name: str,
+    change: PairedDifference | Average,
+    judgement: Judgement,
+    terms: Terms,
+    *,
+    strict: bool,
+) -> str | None:
+    """Say what stands against the other side on one benchmark; None if nothing does."""
+    dropped = f"{name} changed by {in_points(change.delta, sign=True)} points"
+    margin = in_points(terms.margin)
+    if judgement.verdict == "forgot" and change.delta < -terms.margin:
+        assert judgement.p_holm is not None
+        return (
+            f"{dropped}, more than the {margin} that are accepted, and not by chance "
+            f"({p_value(judgement.p_holm)})."
+        )
+    low = change.estimate.lower_bound(1 - terms.alpha) if change.estimate else None
+    if not strict or (low is not None and low > -terms.margin):
+        return None
+    bound = "unknown" if low is None else in_points(low, sign=True)
+    return (
+        f"{dropped}, and a drop of {margin} points is not ruled out (one-sided 95 % bound "
+        f"{bound}): more items would tell."
+    )
 
 
-def _found(name: str, weighed: Sequence[_Weighed], terms: Terms) -> CheckpointFindings:
-    """Judge benchmarks together, and the trained task by itself."""
-    benchmarks = [one for one in weighed if not one.paired.other.is_task]
-    [judgements] = judge_together([[one.case for one in benchmarks]], terms)
-    tasks = [one for one in weighed if one.paired.other.is_task]
-    parts = [one.evidence for one in benchmarks]
+def _findings(name: str, pairs: Sequence[Paired], terms: Terms) -> CheckpointFindings:
+    """Judge the benchmarks together, and the trained task by itself."""
+    cases = {paired.base.benchmark: _case(paired) for paired in pairs}
+    benchmarks = [paired for paired in pairs if not paired.base.is_task]
+    judged = judge_together([[cases[one.base.benchmark] for one in benchmarks]], terms)[0]
+    found = [
+        _finding(one, cases[one.base.benchmark], judgement)
+        for one, judgement in zip(benchmarks, judged, strict=True)
+    ]
+    tasks = [
+        _finding(one, case, judge_alone(case, terms))
+        for one in pairs
+        if one.base.is_task and (case := cases[one.base.benchmark])
+    ]
+    parts = [cases[one.base.benchmark].evidence for one in benchmarks]
     average = macro_average([part.change for part in parts])
     return CheckpointFindings(
         name=name,
         step=None,
-        benchmarks=tuple(map(_finding, benchmarks, judgements)),
+        benchmarks=tuple(found),
         missing=(),
-        task=_finding(tasks[0], judge_alone(tasks[0].case, terms)) if tasks else None,
+        task=tasks[0] if tasks else None,
         average_so_far=average,
         judgement=judge_average(average, parts, None, terms),
     )
 
 
-def _finding(one: _Weighed, judgement: Judgement) -> Finding:
-    base, other = one.paired.base, one.paired.other
+def _case(paired: Paired) -> Case:
+    evidence = weigh(paired.base_scores, paired.scores, paired.clusters, paired.base.benchmark)
+    return Case(evidence, float(paired.base_scores.mean()), paired.base.chance, None)
+
+
+def _finding(paired: Paired, case: Case, judgement: Judgement) -> Finding:
+    known = paired.other.required_items
+    details: dict[str, Any] = {} if known is None else {"required_items": known}
     return Finding(
-        benchmark=other.benchmark,
-        metric=other.metric,
-        score=one.case.base_score + one.evidence.change.delta,
-        base_score=one.case.base_score,
-        change=one.evidence.change,
+        benchmark=paired.base.benchmark,
+        metric=paired.other.metric,
+        score=float(paired.scores.mean()),
+        base_score=case.base_score,
+        change=case.evidence.change,
         judgement=judgement,
-        chance=one.case.chance,
-        details=dict(other.details),
-        base_details=dict(base.details),
+        chance=case.chance,
+        details=details,
+        base_details=details,
     )
 
 

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from forget.report.figures.style import BLACK, GREY, VERDICTS, not_all
-from forget.report.selection import partial, points
+from forget.report.selection import points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,11 +48,7 @@ MISSING = Cell("–", missing=True)
 
 
 def by_place(rows: pd.DataFrame, down: str, across: str) -> dict[tuple[str, str], pd.Series[Any]]:
-    """Return the rows of a frame by the values of two of its columns.
-
-    Their `few` says whether fewer items were scored than there are.
-    """
-    rows = rows.assign(few=partial(rows))
+    """Return the rows of a frame by the values of two of its columns."""
     return {(str(row[down]), str(row[across])): row for _, row in rows.iterrows()}
 
 

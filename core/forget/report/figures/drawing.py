@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import attrs
 
 from forget.report.material import Material
-from forget.report.selection import Group, file_name, groups, judged, method_of, named
+from forget.report.selection import Group, file_name, groups, judged, named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +67,7 @@ class Shown:
 
     def methods(self) -> dict[str, int]:
         """Number the methods, so that each looks the same in every figure."""
-        return {str(name): index for index, name in enumerate(method_of(self.frame).unique())}
+        return {str(name): index for index, name in enumerate(self.frame["method_label"].unique())}
 
 
 Draw = Callable[[Shown], Iterator[Drawing | Omitted]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from forget.report.figures.drawing import Drawing, Omitted, Shown, number
 from forget.report.figures.intervals import draw_interval, draw_missing, in_order
 from forget.report.figures.style import BLACK, SINGLE, fitted, legend, not_all, panels, zero
-from forget.report.selection import Exam, exams, partial, points
+from forget.report.selection import Exam, exams, points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ def _page(name: str, runs: list[pd.DataFrame], down: list[Exam], level: float) -
             _written(panel, run, down)
         else:
             panel.set_title(fitted(str(run["who"].iloc[0]), 30, lines=2), loc="left")
-    few = {str(exam) for run in runs for exam in run.loc[partial(run), "benchmark"]}
+    few = {str(exam) for run in runs for exam in run.loc[run["few"], "benchmark"]}
     _rows(axes, down, few)
     label = f"change against base, {100 * level:g} % interval [points]"
     if alone:

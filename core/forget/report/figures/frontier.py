@@ -6,8 +6,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from forget.report.figures.drawing import Drawing, Omitted, Shown
-from forget.report.figures.style import POINTS, SINGLE, fitted, legend, look, panels, zero
-from forget.report.selection import groups, method_of
+from forget.report.figures.style import (
+    GREY,
+    POINTS,
+    SINGLE,
+    Look,
+    fitted,
+    legend,
+    look,
+    panels,
+    zero,
+)
+from forget.report.selection import groups
+from forget.verdict.frontier import frontier
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +30,9 @@ __all__ = ["draw"]
 
 def draw(shown: Shown) -> Iterator[Drawing | Omitted]:
     """Yield one figure, with a panel for each group of runs."""
-    pairs = _pairs(shown.last)
+    names = shown.last.drop_duplicates(["path", "checkpoint"])
+    names = names[["path", "checkpoint", "group", "method_label"]]
+    pairs = frontier(shown.last, shown.material.level).merge(names, on=["path", "checkpoint"])
     if len(pairs) < 2:
         reason = "there are not two last checkpoints with both a task accuracy and an average"
         yield Omitted("frontier", reason)
@@ -34,18 +47,8 @@ def draw(shown: Shown) -> Iterator[Drawing | Omitted]:
             panel.set_title(fitted(group.name, 36, lines=2), loc="left")
     figure.supxlabel("learned: change of task accuracy [points]", fontsize=7)
     figure.supylabel("retained: average change of benchmarks [points]", fontsize=7)
-    legend(figure, entries, columns=6 if len(found) > 1 else 3)
+    legend(figure, entries, columns=7 if len(found) > 1 else 3)
     yield Drawing("frontier", figure)
-
-
-def _pairs(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the averages of those that have both, with the task's numbers beside them."""
-    numbers = ["delta", "low", "high"]
-    evaluated = rows.dropna(subset="delta")
-    tasks = evaluated[evaluated["kind"] == "task"]
-    return evaluated[evaluated["kind"] == "average"].merge(
-        tasks[["path", "checkpoint", *numbers]], on=["path", "checkpoint"], suffixes=("", "_task")
-    )
 
 
 def _panel(
@@ -53,22 +56,24 @@ def _panel(
 ) -> None:
     zero(axes, vertical=True)
     zero(axes, vertical=False)
-    for method, (_, row) in zip(method_of(rows), rows.iterrows(), strict=True):
-        drawn = look(methods[str(method)])
-        [entries[str(method)]] = axes.plot(
-            [POINTS * row["delta_task"]],
-            [POINTS * row["delta"]],
-            marker=drawn.marker,
-            color=drawn.colour,
-            markersize=4.5,
-            linestyle="none",
-        )
-        _bars(axes, row, drawn.colour)
+    best = rows[rows["best"]].sort_values("gain")
+    [line] = axes.plot(
+        POINTS * best["gain"], POINTS * best["average"], color=GREY, linestyle=":", zorder=0
+    )
+    if len(best) > 1:
+        entries["not surpassed in both"] = line
+    for _, row in rows.iterrows():
+        method = str(row["method_label"])
+        entries[method] = _point(axes, row, look(methods[method]))
 
 
-def _bars(axes: Axes, row: pd.Series[Any], colour: str) -> None:
-    x, y = POINTS * row["delta_task"], POINTS * row["delta"]
-    across = [POINTS * row["low_task"], POINTS * row["high_task"]]
-    up = [POINTS * row["low"], POINTS * row["high"]]
-    axes.plot(across, [y, y], color=colour, linewidth=0.8)
-    axes.plot([x, x], up, color=colour, linewidth=0.8)
+def _point(axes: Axes, row: pd.Series[Any], drawn: Look) -> Artist:
+    x, y = POINTS * row["gain"], POINTS * row["average"]
+    across = [POINTS * row["gain_low"], POINTS * row["gain_high"]]
+    up = [POINTS * row["average_low"], POINTS * row["average_high"]]
+    axes.plot(across, [y, y], color=drawn.colour, linewidth=0.8)
+    axes.plot([x, x], up, color=drawn.colour, linewidth=0.8)
+    [point] = axes.plot(
+        [x], [y], marker=drawn.marker, color=drawn.colour, markersize=4.5, linestyle="none"
+    )
+    return point

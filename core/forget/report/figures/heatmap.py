@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from forget.report.figures.cells import by_place, cell, draw_cells, key
 from forget.report.figures.drawing import Drawing, Omitted, Shown
 from forget.report.figures.style import DOUBLE, SINGLE, fitted, legend
-from forget.report.selection import exams, partial
+from forget.report.selection import exams
 from forget.store.layout import checkpoint_step
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _figure(rows: pd.DataFrame) -> Figure:
         axes.set_xlim(0, len(blocks[0]))  # cells of one size, also in a last block of few
         axes.set_yticks([place + 0.5 for place in range(len(down))], titles)
         _checkpoints(axes, block)
-    legend(figure, *key(few=bool(partial(rows).any()), narrow=narrow))
+    legend(figure, *key(few=bool(rows["few"].any()), narrow=narrow))
     return figure
 
 

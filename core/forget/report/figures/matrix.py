@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from forget.report.figures.cells import by_place, cell, draw_cells, key
 from forget.report.figures.drawing import Drawing, Omitted, Shown
 from forget.report.figures.style import DOUBLE, fitted, legend
-from forget.report.selection import exams, partial
+from forget.report.selection import exams
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,5 +47,5 @@ def _figure(rows: pd.DataFrame) -> Figure:
     )
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
-    legend(figure, *key(few=partial(rows).any(), narrow=False))
+    legend(figure, *key(few=bool(rows["few"].any()), narrow=False))
     return figure

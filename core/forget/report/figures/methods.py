@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from forget.report.figures.drawing import Drawing, Omitted, Shown
 from forget.report.figures.intervals import draw_interval, draw_missing, in_order
 from forget.report.figures.style import DOUBLE, SINGLE, fitted, legend, zero
-from forget.report.selection import groups, method_of
+from forget.report.selection import groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ def _figure(rows: pd.DataFrame) -> Figure:
     found = list(groups(rows))
     columns = min(len(found), _COLUMNS)
     blocks = [found[start : start + columns] for start in range(0, len(found), columns)]
-    names = list(dict.fromkeys(method_of(rows)))
+    names = [str(name) for name in rows["method_label"].unique()]
     figure = Figure(
         figsize=(SINGLE if columns == 1 else DOUBLE, _height(len(names)) * len(blocks) + 0.35),
         layout="constrained",
@@ -69,9 +69,9 @@ def _panel(
     zero(axes, vertical=True)
     rows = rows[rows["kind"] == kind]
     known = rows.dropna(subset="delta")
-    for name in set(method_of(rows)) - set(method_of(known)):
+    for name in set(rows["method_label"]) - set(known["method_label"]):
         draw_missing(axes, names.index(name))
-    for name, runs in known.groupby(method_of(known), sort=False):
+    for name, runs in known.groupby("method_label", sort=False):
         for index, (_, row) in enumerate(runs.iterrows()):
             # Several seeds of a method lie a little above each other.
             aside = 0.7 * ((index + 0.5) / len(runs) - 0.5)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from forget.report.figures.drawing import Drawing, Omitted, Shown
 from forget.report.figures.style import SINGLE, legend, look, panels
-from forget.report.selection import groups, method_of
+from forget.report.selection import groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ def _figure(
     runs = rows.drop_duplicates("run")
     entries: dict[str, Artist] = {}
     for panel, quantity in zip(axes, quantities, strict=True):
-        for run, method in zip(runs["run"], method_of(runs), strict=True):
+        for run, method in zip(runs["run"], runs["method_label"], strict=True):
             line = curves[curves["run"] == run].dropna(subset=quantity).sort_values("step")
             if line.empty:
                 continue

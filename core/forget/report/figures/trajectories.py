@@ -35,8 +35,7 @@ def draw(shown: Shown) -> Iterator[Drawing | Omitted]:
     """Yield a figure, or several where one page does not hold it; seeds share a panel."""
     rows = steps_of(shown.frame).dropna(subset="delta")
     several = rows.groupby("path", sort=False)["step"].transform("nunique") > 1
-    setting = ["study", "model", "dataset", "variant"]
-    cells = [found for _, found in rows[several].groupby(setting, sort=False)]
+    cells = [found for _, found in rows[several].groupby(["group", "variant"], sort=False)]
     if not cells:
         yield Omitted("trajectories", "no run has two evaluated checkpoints")
     pages = [cells[start : start + _PANELS] for start in range(0, len(cells), _PANELS)]

@@ -17,15 +17,16 @@ _COLUMNS = 6
 _NARROW = 2
 """Runs that fit into one column of a paper."""
 
+_NEWLINE = r"\\"
+
 _LETTERS = {
     "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "-": "-{}",  # or two of them become a dash
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
 }  # fmt: skip
 
 _SHAPES = {"forgot": r"\textbf{%s}", "improved": r"\textit{%s}"}
-_SIGNS = {"forgot": r"$\downarrow$", "improved": r"$\uparrow$", "kept": r"\dag"}
+_SIGNS = {"forgot": r"$\downarrow$", "improved": r"$\uparrow$", "kept": r"$\dagger$"}
 
 
 def as_latex(material: Material, table: Table) -> str:
@@ -41,7 +42,8 @@ def as_latex(material: Material, table: Table) -> str:
 
 def escape(text: str) -> str:
     """Write a name so that LaTeX prints it as it is."""
-    return "".join(_LETTERS.get(letter, letter) for letter in " ".join(text.split()))
+    plain = "".join(_LETTERS.get(letter, letter) for letter in " ".join(text.split()))
+    return plain.replace("--", "-{}-")  # or it becomes a dash
 
 
 def _part(material: Material, table: Table, columns: tuple[str, ...], number: int) -> str:
@@ -53,7 +55,7 @@ def _part(material: Material, table: Table, columns: tuple[str, ...], number: in
             + [_cell(table.changes.get((exam.name, who))) for who in columns]
             for exam in table.rows
         ],
-        columns=["base", *map(_heading, columns)],
+        columns=["base", *(_stacked(who, 12, "r") for who in columns)],
         index=list(_names(table)),
     )
     caption = _caption(material, table) + (" Continued." if number > 1 else "")
@@ -74,12 +76,15 @@ def _names(table: Table) -> Iterator[str]:
     kinds = [exam.kind for exam in table.rows]
     aside = next((place for place, kind in enumerate(kinds) if kind != "benchmark"), 0)
     for place, exam in enumerate(table.rows):
-        yield (r"\midrule " if place == aside > 0 else "") + escape(exam.title)
+        yield (r"\midrule " if place == aside > 0 else "") + _stacked(exam.title, 28, "l")
 
 
-def _heading(who: str) -> str:
-    lines = r"\\".join(map(escape, textwrap.wrap(who, 12) or [""]))
-    return rf"\shortstack[r]{{{lines}}}"
+def _stacked(name: str, letters: int, side: str) -> str:
+    """Break a long name into lines, so that a table of long names fits on the page."""
+    lines = [escape(line) for line in textwrap.wrap(name, letters)]
+    if len(lines) < 2:
+        return "".join(lines)
+    return rf"\shortstack[{side}]{{{_NEWLINE.join(lines)}}}"
 
 
 def _score(table: Table, exam: str) -> str:
@@ -99,10 +104,11 @@ def _cell(change: Change | None) -> str:
 
 def _caption(material: Material, table: Table) -> str:
     where = f" on {escape(table.name)}" if table.name else ""
+    margin = 100 * material.margin
     keys = {
         "forgot": r"bold, $\downarrow$: forgot",
         "improved": r"italic, $\uparrow$: improved",
-        "kept": rf"\dag: no forgetting beyond the margin of {100 * material.margin:g} points",
+        "kept": rf"$\dagger$: no forgetting beyond the margin of {margin:.1f} points",
         "inconclusive": "none: inconclusive",
     }
     said = [text for verdict, text in keys.items() if verdict in table.verdicts]

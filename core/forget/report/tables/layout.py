@@ -8,7 +8,7 @@ from typing import NamedTuple
 import attrs
 
 from forget.report.material import Material
-from forget.report.selection import Exam, exams, groups, judged, named, partial
+from forget.report.selection import Exam, exams, groups, judged, named
 
 __all__ = ["Change", "Table", "tables"]
 
@@ -71,10 +71,12 @@ def tables(material: Material) -> Iterator[Table]:
         known = group.rows.dropna(subset="delta")
         if known.empty:
             continue
-        columns = (known[name] for name in ("benchmark", "who", "delta", "stderr", "verdict"))
+        columns = (
+            known[name] for name in ("benchmark", "who", "delta", "stderr", "verdict", "few")
+        )
         changes = {
             (str(exam), str(who)): Change(float(delta), float(stderr), str(verdict), bool(few))
-            for exam, who, delta, stderr, verdict, few in zip(*columns, partial(known), strict=True)
+            for exam, who, delta, stderr, verdict, few in zip(*columns, strict=True)
         }
         scored = known.dropna(subset="base_score").drop_duplicates("benchmark")
         yield Table(

@@ -13,7 +13,8 @@ from forget.report.tables.layout import Change, Table
 
 __all__ = ["as_markdown"]
 
-_MARKS = {"forgot": "**{}** ↓", "improved": "*{}* ↑", "kept": "{} †"}
+_MARKS = {"forgot": ("**", " ↓"), "improved": ("*", " ↑"), "kept": ("", " †")}
+"""What stands around a delta, and behind its error."""
 
 
 def as_markdown(material: Material, tables: Sequence[Table]) -> str:
@@ -29,7 +30,7 @@ def _parts(material: Material, tables: Sequence[Table]) -> Iterator[str]:
     )
     yield (
         "**bold** ↓: forgot; *italic* ↑: improved; †: no forgetting beyond the margin of "
-        f"{100 * material.margin:g} points; unmarked: inconclusive; \\*: not all items of the "
+        f"{100 * material.margin:.1f} points; unmarked: inconclusive; \\*: not all items of the "
         "benchmark; –: not evaluated.\n"
     )
     for table in tables:
@@ -54,9 +55,10 @@ def _score(table: Table, exam: str) -> str:
 def _cell(change: Change | None) -> str:
     if change is None:
         return "–"
-    text = _MARKS.get(change.verdict, "{}").format(points(change.delta))
+    around, sign = _MARKS.get(change.verdict, ("", ""))
     error = f" ± {100 * change.stderr:.1f}" if math.isfinite(change.stderr) else ""
-    return text + error + (r" \*" if change.few else "")
+    few = r" \*" if change.few else ""
+    return f"{around}{points(change.delta)}{around}{error}{sign}{few}"
 
 
 def _plain(name: str) -> str:

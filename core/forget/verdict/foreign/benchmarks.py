@@ -98,8 +98,7 @@ class _Reader:
         taken = [self.tasks.pop(task) for task in tasks]
         try:
             metric = benchmark.metric if benchmark else taken[0].metric()
-            cluster = benchmark.cluster if benchmark else None
-            items = [item for task in taken for item in task.items(metric, cluster)]
+            items = [item for task in taken for item in task.items(metric)]
         except UnfitError as error:
             self.left_out[name] = str(error)
             return
@@ -108,7 +107,7 @@ class _Reader:
             title=benchmark.title if benchmark else name,
             metric=metric,
             chance=benchmark.chance if benchmark else None,
-            details={"required_items": benchmark.items} if benchmark else {},
+            required_items=benchmark.items if benchmark else None,
             origin="lm-eval",
             settings=_common([foreign_settings(t.files.task, t.files.results) for t in taken]),
             read=partial(_given, items),
