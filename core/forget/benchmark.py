@@ -41,6 +41,9 @@ class Benchmark:
         items: The number of items it must have.
         kind: Whether the model scores given texts or writes its own.
         nltk: Paths of the NLTK data that its metric needs (``tokenizers/punkt_tab``).
+        cluster: The field of a document whose equal values say which items are not independent
+            (``passage``, where several questions are about one text); None if each item stands
+            alone. Items of several tasks are clustered by task without it.
     """
 
     name: str
@@ -52,3 +55,4 @@ class Benchmark:
     items: int
     kind: Literal["loglikelihood", "generation"] = "loglikelihood"
     nltk: tuple[str, ...] = ()
+    cluster: str | None = None

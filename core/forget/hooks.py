@@ -157,6 +157,9 @@ def forget_teachers() -> Iterable[Teacher | TeacherKind]:
 def forget_benchmarks() -> Iterable[Benchmark]:
     """Yield the benchmarks this plugin brings.
 
+    Where several items are about one passage, ``Benchmark.cluster`` names the field of a document
+    that they share, so that the error of a difference allows for it.
+
     A working plugin, which adds a task that lm-eval ships:
 
     .. code-block:: python

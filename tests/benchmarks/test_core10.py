@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
-from forget.evaluation.harness import bind, task_folder
+from forget.evaluation.harness import bind
+from forget.evaluation.taskfiles import task_folder
 from forget.mirror import Mirror
 from forget_benchmarks import core10
 from forget_benchmarks.core10.mmlu import SUBJECTS
@@ -69,6 +71,24 @@ def test_the_published_documents_have_the_stated_number_and_chance(
     assert len(guesses) == benchmark.items
     # A few questions of ARC have three or five choices: a quarter to three decimals.
     assert benchmark.chance == pytest.approx(_mean(guesses), abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "clusters", "largest"), [("boolq", 2939, 9), ("hellaswag", 8407, 10)]
+)
+def test_items_about_one_text_are_clusters(
+    name: str, clusters: int, largest: int, data_root: Path
+) -> None:
+    (file,) = BENCHMARKS[name].tasks
+    (path,) = file.mirror.values()
+    field = BENCHMARKS[name].cluster
+    assert field is not None
+    counts = Counter(pq.read_table(data_root / path)[field].to_pylist())
+    assert (len(counts), max(counts.values())) == (clusters, largest)
+
+
+def test_only_where_items_share_a_text_are_there_clusters() -> None:
+    assert [b.name for b in BENCHMARKS.values() if b.cluster] == ["hellaswag", "boolq"]
 
 
 def _guesses(name: str, task: Any) -> Iterable[float]:

@@ -187,7 +187,7 @@ class Stub:
     def requests(self, tokenizer_folder: Path) -> list[Request]:
         return list(self.asked)
 
-    def mark(self, responses: Sequence[Any]) -> Marked:
+    def mark(self, responses: Sequence[Any], tokenizer_folder: Path | None = None) -> Marked:
         items = [
             Item(
                 task="stub",

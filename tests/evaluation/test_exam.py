@@ -36,6 +36,13 @@ def named(plugin: Any, name: str) -> Benchmark:
     return found
 
 
+def write_rows(path: Path, rows: dict[str, list[Any]]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table(rows), path)
+
+
 def moved(benchmark: Benchmark, folder: Path) -> Benchmark:
     """Return a benchmark whose task files, and what lies beside them, are in another folder."""
     shutil.copytree(benchmark.tasks[0].path.parent, folder)
@@ -79,6 +86,13 @@ def test_the_key_counts_the_benchmarks_definition(
 ) -> None:
     benchmark, mirror = make_benchmark({"a": 2})
     assert key(attrs.evolve(benchmark, **change), mirror) != key(benchmark, mirror)
+
+
+def test_the_key_does_not_count_what_items_are_clustered_by(make_benchmark: Make) -> None:
+    """Scores that were made before somebody said it are still good."""
+    benchmark, mirror = make_benchmark({"a": 2})
+    clustered = attrs.evolve(benchmark, cluster="question")
+    assert key(clustered, mirror) == key(benchmark, mirror)
 
 
 def test_the_key_counts_which_tasks(make_benchmark: Make) -> None:
@@ -213,7 +227,7 @@ def test_tasks_are_averaged_weighted_by_size(make_benchmark: Make) -> None:
     assert len(exam.requests(Path())) == 10
     marked = exam.mark([*RIGHT, *RIGHT, *WRONG, *WRONG, *WRONG])
     assert marked.score == pytest.approx(2 / 5)  # the mean of the tasks' means were 5/8
-    assert marked.details == {"required_items": 9}
+    assert marked.details["required_items"] == 9
     assert [(i.task, i.doc_id, i.score) for i in marked.items] == [
         ("small", 0, 1.0),
         ("large", 0, 1.0),
@@ -232,6 +246,41 @@ def test_items_say_what_was_asked_and_answered(make_benchmark: Make) -> None:
     assert [i.response for i in items] == [answers[0:2], answers[2:4], answers[4:6]]
     assert {i.target for i in items} == {"0"}
     assert [i.metrics for i in items] == [{"acc": 1.0}] * 3
+
+
+def test_items_that_share_a_field_are_one_cluster(make_benchmark: Make) -> None:
+    benchmark, mirror = make_benchmark({"a": 3})
+    assert mirror.root is not None
+    rows = {"question": ["one?", "two?", "three?"], "answer": [0, 0, 0], "text": ["x", "y", "x"]}
+    write_rows(mirror.root / "a" / "test.parquet", rows)
+
+    def clusters(field: str | None) -> list[str]:
+        exam = BenchmarkExam(attrs.evolve(benchmark, cluster=field), mirror, None)
+        exam.requests(Path())
+        return [item.cluster for item in exam.mark([*RIGHT, *RIGHT, *RIGHT]).items]
+
+    first, second, third = clusters("text")
+    assert first == third != second
+    assert {len(first), len(second)} == {16}
+    assert clusters(None) == [""] * 3
+
+
+def test_an_item_without_a_value_stands_alone(make_benchmark: Make) -> None:
+    benchmark, mirror = make_benchmark({"a": 2})
+    assert mirror.root is not None
+    rows = {"question": ["one?", "two?"], "answer": [0, 0], "text": [None, "x"]}
+    write_rows(mirror.root / "a" / "test.parquet", rows)
+    exam = BenchmarkExam(attrs.evolve(benchmark, cluster="text"), mirror, None)
+    exam.requests(Path())
+    none, some = exam.mark([*RIGHT, *RIGHT]).items
+    assert (none.cluster, len(some.cluster)) == ("", 16)
+
+
+def test_a_cluster_that_documents_do_not_have(make_benchmark: Make) -> None:
+    benchmark, mirror = make_benchmark({"a": 2})
+    exam = BenchmarkExam(attrs.evolve(benchmark, cluster="passage"), mirror, None)
+    with pytest.raises(DataError, match=r"'passage', which .* 'a' do not have"):
+        exam.requests(Path())
 
 
 def test_a_tasks_own_aggregation_is_used(make_benchmark: Make) -> None:
@@ -314,7 +363,7 @@ def test_task_accuracy_truncation_and_length() -> None:
         ]
     )
     assert marked.score == 0.5
-    assert marked.details == {"truncation_rate": 0.75, "mean_tokens": 6.5}
+    assert marked.details == {"truncation_rate": 0.75, "response_tokens": 6.5}
     assert [item.score for item in marked.items] == [1.0, 0.0, 1.0, 0.0]
     third = marked.items[2]
     assert third.metrics == {"accuracy": 1.0, "truncated": 1.0, "tokens": 8.0}

@@ -25,7 +25,7 @@ ITEMS = [
         ITEM, doc_id=8, score=0.1 + 0.2, response=[[-1e-300, True], [-12345.678901, False]]
     ),
     attrs.evolve(ITEM, task="task:gsm8k", prompt="", response=["größer\n\0 “als” 😀", "no answer"]),
-    attrs.evolve(ITEM, doc_hash="f" * 16, metrics={}, response=[]),
+    attrs.evolve(ITEM, doc_hash="f" * 16, metrics={}, response=[], cluster="0f" * 8),
 ]
 
 
@@ -33,6 +33,16 @@ ITEMS = [
 def test_items_come_back_as_they_were_and_in_order(tmp_path: Path, items: list[Item]) -> None:
     write_items(tmp_path / "items.parquet", items)
     assert read_items(tmp_path / "items.parquet") == items
+
+
+def test_items_from_before_there_were_clusters(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "items.parquet"
+    write_items(path, ITEMS)
+    pq.write_table(pq.read_table(path).drop_columns(["cluster"]), path)
+    assert read_items(path) == [attrs.evolve(item, cluster="") for item in ITEMS]
+    assert len(read_scores(path)) == 4
 
 
 def test_the_same_items_are_the_same_bytes(tmp_path: Path) -> None:

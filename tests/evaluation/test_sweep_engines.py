@@ -81,7 +81,11 @@ def test_answers_are_whole(
         assert max(log_p for log_p, _ in item.response) < 0
     assert len({item.response[0] for item in read_items(texts.items_file)}) == 6
     assert len({item.response[0] for item in read_items(task.items_file)}) > 1
-    assert task.details == {"truncation_rate": 1.0, "mean_tokens": 6.0}
+    assert task.details["truncation_rate"] == 1.0
+    assert task.details["response_tokens"] == 6.0
+    assert 0 < task.details["distinct_2"] <= 1
+    assert likelihoods.details["calibration_error"] > 0
+    assert texts.details["response_tokens"] > 0
 
 
 # --- a base and its checkpoints

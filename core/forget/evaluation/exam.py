@@ -14,8 +14,10 @@ from forget.benchmark import Benchmark
 from forget.completion import Completion, Sampling
 from forget.convert import to_plain
 from forget.dataset import Dataset
-from forget.evaluation.harness import BoundTask, bind, task_sources
+from forget.evaluation.details import choice_details, text_details
+from forget.evaluation.harness import BoundTask, ScoredDocument, bind
 from forget.evaluation.items import Item
+from forget.evaluation.taskfiles import task_sources
 from forget.inference.chat import render_prompt
 from forget.inference.engine import Complete, Request
 from forget.inference.machine import package_version
@@ -64,8 +66,14 @@ class Exam(Protocol):
         """Return what the model is asked; loads the data on first use."""
         ...
 
-    def mark(self, responses: Sequence[Any]) -> Marked:
-        """Score the responses to `requests`, given in their order."""
+    def mark(self, responses: Sequence[Any], tokenizer_folder: Path | None = None) -> Marked:
+        """Score the responses to `requests`, given in their order.
+
+        Args:
+            responses: What a model answered.
+            tokenizer_folder: Where its tokenizer is; without it, lengths of texts stay unknown
+                where the responses do not tell them.
+        """
         ...
 
 
@@ -108,16 +116,23 @@ class BenchmarkExam:
         """See `Exam.requests`; the tokenizer does not matter: prompts are plain text."""
         return [request for task in self._bound() for request in task.requests()]
 
+    def questions(self) -> list[tuple[str, str, int]]:
+        """Return what its items will pair by, see `Item`; loads the data on first use."""
+        return [question for task in self._bound() for question in task.questions()]
+
     def documents(self) -> int:
         """Count the documents of its tasks, whatever the limit leaves of them."""
         return sum(task.documents() for task in self._bound())
 
-    def mark(self, responses: Sequence[Any]) -> Marked:
+    def mark(self, responses: Sequence[Any], tokenizer_folder: Path | None = None) -> Marked:
         """See `Exam.mark`; several tasks are averaged weighted by size, as lm-eval's groups."""
-        items, total, start = [], 0.0, 0
+        items: list[Item] = []
+        marked: list[ScoredDocument] = []
+        total, start = 0.0, 0
         for task in self._bound():
             stop = start + len(task.requests())
             documents = task.score(responses[start:stop])
+            marked += documents
             values = [document.metrics[self.metric] for document in documents]
             total += task.aggregate(self.metric, values) * len(values)
             items += [
@@ -130,16 +145,24 @@ class BenchmarkExam:
                     prompt=document.prompt,
                     target=document.target,
                     response=response,
+                    cluster=document.cluster,
                 )
                 for document, response in zip(
                     documents, _by_document(task, responses[start:stop]), strict=True
                 )
             ]
             start = stop
-        return Marked(items, total / len(items), {"required_items": self.benchmark.items})
+        details: dict[str, Any] = {"required_items": self.benchmark.items}
+        if all(isinstance(response, str) for response in responses):
+            details |= text_details(responses, _token_counts(responses, tokenizer_folder))
+        else:
+            details |= choice_details(marked)
+        return Marked(items, total / len(items), details)
 
     def _identity(self) -> list[Any]:
-        parts = [to_plain(self.benchmark), self.limit, package_version("lm-eval")]
+        definition = to_plain(self.benchmark)
+        del definition["cluster"]  # how sure one is of a score changes neither questions nor marks
+        parts = [definition, self.limit, package_version("lm-eval")]
         for file in self.benchmark.tasks:
             parts += [source.read_text(encoding="utf-8") for source in task_sources(file.path)]
             parts += [
@@ -197,7 +220,7 @@ class TaskExam:
             for example in self._held_out()
         ]
 
-    def mark(self, responses: Sequence[Any]) -> Marked:
+    def mark(self, responses: Sequence[Any], tokenizer_folder: Path | None = None) -> Marked:
         """See `Exam.mark`; the truncation rate stands beside the accuracy, always."""
         items = []
         for index, (example, response) in enumerate(zip(self._held_out(), responses, strict=True)):
@@ -223,7 +246,10 @@ class TaskExam:
             _mean([item.score for item in items]),
             {
                 "truncation_rate": _mean([item.metrics["truncated"] for item in items]),
-                "mean_tokens": _mean([item.metrics["tokens"] for item in items]),
+                **text_details(
+                    [response["text"] for response in responses],
+                    [response["tokens"] for response in responses],
+                ),
             },
         )
 
@@ -240,6 +266,16 @@ def _by_document(task: BoundTask, responses: Sequence[Any]) -> list[list[Any]]:
     for instance, response in zip(task.task.instances, responses, strict=True):
         grouped.setdefault(instance.doc_id, []).append(response)
     return list(grouped.values())
+
+
+def _token_counts(texts: Sequence[str], tokenizer_folder: Path | None) -> list[int] | None:
+    """Count the tokens of texts of which nothing else is known; None without a tokenizer."""
+    from forget.inference.loading import load_tokenizer
+
+    if tokenizer_folder is None:
+        return None
+    encoded = load_tokenizer(tokenizer_folder)(list(texts), add_special_tokens=False)
+    return [len(tokens) for tokens in encoded["input_ids"]]
 
 
 def _relocatable(parts: list[Any]) -> list[Any]:

@@ -11,30 +11,48 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import attrs
 
 from forget.benchmark import Benchmark, TaskFile
 from forget.errors import DataError, WorkError
+from forget.evaluation.taskfiles import task_folder
 from forget.inference.engine import Generate, Request, Score
+from forget.metrics.calibration import confidence
 from forget.mirror import Mirror
 
 __all__ = [
     "BoundTask",
+    "Choice",
     "ScoredDocument",
-    "TaskDefinition",
     "bind",
+    "document_digest",
     "hf_model",
-    "task_definition",
-    "task_folder",
-    "task_sources",
 ]
 
+_LENGTHS: Mapping[str, Callable[[str], int]] = {
+    "acc": lambda _: 1,
+    "acc_norm": len,
+    "acc_bytes": lambda choice: len(choice.encode()),
+}
+"""What lm-eval's metrics of multiple choice divide the log-likelihood of a choice by."""
+
 _SPLITS = ("training_split", "validation_split", "test_split", "fewshot_split")
+
+
+class Choice(NamedTuple):
+    """The answer to a question of multiple choice.
+
+    Attributes:
+        confidence: Its probability among the choices, see `metrics.calibration.confidence`.
+        correct: 1 if it is right, else 0.
+    """
+
+    confidence: float
+    correct: float
 
 
 @attrs.frozen(kw_only=True)
@@ -48,6 +66,9 @@ class ScoredDocument:
         metrics: Each metric's value for this document.
         target: The right answer, as text.
         prompt: What the model read (its first request).
+        cluster: Digest of what it shares with others, see `Benchmark.cluster`; empty for nothing.
+        choice: The choice that the metric which counts takes for the answer; None where it does not
+            take one, or several would be right.
     """
 
     task: str
@@ -56,18 +77,26 @@ class ScoredDocument:
     metrics: Mapping[str, float]
     target: str
     prompt: str
+    cluster: str
+    choice: Choice | None
 
 
 @attrs.frozen
 class BoundTask:
-    """One lm-eval task with its documents and requests."""
+    """One lm-eval task with its documents and requests, and the benchmark it belongs to."""
 
     name: str
     task: Any
+    benchmark: Benchmark
 
     def requests(self) -> list[Request]:
         """Return the requests in lm-eval's order."""
         return [_request(instance) for instance in self.task.instances]
+
+    def questions(self) -> list[tuple[str, str, int]]:
+        """Return what its items will pair by, see `Item`."""
+        documents = {instance.doc_id: instance.doc for instance in self.task.instances}
+        return [(self.name, document_digest(doc), doc_id) for doc_id, doc in documents.items()]
 
     def documents(self) -> int:
         """Count all documents of the split that is scored."""
@@ -100,115 +129,35 @@ class BoundTask:
         doc = instances[0].doc
         # The tasks of our suites have one filter each; its name is of no consequence.
         key = next(iter(instances[0].filtered_resps))
-        metrics = self.task.process_results(doc, [i.filtered_resps[key] for i in instances])
+        responses = [i.filtered_resps[key] for i in instances]
+        metrics = self.task.process_results(doc, responses)
         return ScoredDocument(
             task=self.name,
             doc_id=doc_id,
-            doc_hash=_digest(doc),
+            doc_hash=document_digest(doc),
             metrics={name: _number(value) for name, value in metrics.items() if _is_number(value)},
             target=str(self.task.doc_to_target(doc)),
             prompt=str(instances[0].args[0]),
+            cluster=self._cluster(doc),
+            choice=self._choice(doc, responses, metrics),
         )
 
+    def _cluster(self, doc: Mapping[str, Any]) -> str:
+        field = self.benchmark.cluster
+        shared = None if field is None else doc[field]
+        return "" if shared is None else document_digest(shared)
 
-def task_folder() -> Path:
-    """Return lm-eval's own folder of task files, without importing lm-eval."""
-    from importlib.util import find_spec
-
-    spec = find_spec("lm_eval")
-    if spec is None or spec.origin is None:
-        raise DataError("lm-eval is not installed. Install it: pip install 'lm-eval>=0.4.13'")
-    return Path(spec.origin).parent / "tasks"
-
-
-def task_sources(task_file: Path) -> list[Path]:
-    """List the files that make a task: its YAML, what that includes, and the code it names.
-
-    Args:
-        task_file: The YAML file: absolute, or relative to lm-eval's own folder.
-    """
-    pending, found = [task_folder() / task_file], dict[Path, None]()
-    while pending:
-        path = pending.pop()
-        if path in found or not path.is_file():
-            continue
-        found[path] = None
-        if path.suffix == ".py":
-            continue
-        text = path.read_text(encoding="utf-8")
-        pending += [path.parent / name for name in _included(text)]
-        # Code may import its neighbours: all of them count.
-        if "!function" in text:
-            pending += sorted(path.parent.glob("*.py"))
-    return list(found)
-
-
-class TaskDefinition(NamedTuple):
-    """Where the documents of a task come from, as its file says.
-
-    Attributes:
-        hub: Dataset id on the Hugging Face Hub; empty for tasks that make their documents.
-        config: Its configuration there.
-        revision: Commit of the Hub repository; None takes the newest.
-        scored: The split that is scored.
-    """
-
-    hub: str
-    config: str | None
-    revision: str | None
-    scored: str
-
-
-def task_definition(task_file: Path) -> TaskDefinition:
-    """Read where a task's documents come from, without importing lm-eval or the task's code.
-
-    Args:
-        task_file: The YAML file: absolute, or relative to lm-eval's own folder.
-
-    Raises:
-        DataError: It is no task file.
-    """
-    config = _merged(task_folder() / task_file)
-    arguments = config.get("dataset_kwargs") or {}
-    return TaskDefinition(
-        hub=str(config.get("dataset_path") or ""),
-        config=config.get("dataset_name"),
-        revision=arguments.get("revision"),
-        scored=str(config.get("test_split") or config.get("validation_split") or ""),
-    )
-
-
-def _merged(path: Path) -> dict[str, Any]:
-    """Return a task's YAML over what it includes, as lm-eval's ``load_yaml`` merges them."""
-    try:
-        content = _untagged(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"lm-eval has no task file {path}: {error.strerror}.") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path} is no task of lm-eval: it holds no table.")
-    merged: dict[str, Any] = {}
-    for name in _names(content.pop("include", [])):
-        merged.update(_merged(path.parent / name))
-    return {**merged, **content}
-
-
-def _included(text: str) -> list[str]:
-    """Read what a task's YAML includes: one file or several."""
-    content = _untagged(text)
-    return _names(content.get("include", [])) if isinstance(content, dict) else []
-
-
-def _names(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
-
-
-def _untagged(text: str) -> Any:
-    """Read a task's YAML with `!function` as nothing: its code must not run here."""
-    import yaml
-
-    untagged: Any = type("Untagged", (yaml.SafeLoader,), {})
-    untagged.add_multi_constructor("!", lambda *_: None)
-    return yaml.load(text, untagged)  # noqa: S506 - derived from the safe loader
+    def _choice(
+        self, doc: Mapping[str, Any], responses: Sequence[Any], metrics: Mapping[str, float]
+    ) -> Choice | None:
+        metric = self.benchmark.metric
+        length = _LENGTHS.get(metric)
+        if length is None or not _takes_one_choice(self.task):
+            return None
+        lengths = [length(choice) for choice in self.task.doc_to_choice(doc)]
+        # Behind the choices' there may be log-likelihoods of the same without a question.
+        log_likelihoods = [value for value, _ in responses[: len(lengths)]]
+        return Choice(confidence(log_likelihoods, lengths), float(metrics[metric]))
 
 
 def bind(benchmark: Benchmark, mirror: Mirror, limit: int | None) -> list[BoundTask]:
@@ -220,11 +169,12 @@ def bind(benchmark: Benchmark, mirror: Mirror, limit: int | None) -> list[BoundT
         limit: At most this many items; over several tasks they are spread evenly.
 
     Raises:
-        DataError: A task's data cannot be loaded.
+        DataError: A task's data cannot be loaded, or have no field of the name that the benchmark
+            is clustered by.
     """
     quotas = _quotas(limit, len(benchmark.tasks))
     return [
-        _build(file, mirror, quota)
+        _bound(file.name, _build(file, mirror, quota), benchmark)
         for file, quota in zip(benchmark.tasks, quotas, strict=True)
         if quota != 0
     ]
@@ -244,7 +194,7 @@ def _quotas(limit: int | None, tasks: int) -> list[int | None]:
     return [(i + 1) * limit // tasks - i * limit // tasks for i in range(tasks)]
 
 
-def _build(file: TaskFile, mirror: Mirror, limit: int | None) -> BoundTask:
+def _build(file: TaskFile, mirror: Mirror, limit: int | None) -> Any:
     _show_nltk(mirror)
     from lm_eval.api.task import ConfigurableTask
     from lm_eval.tasks._yaml_loader import load_yaml
@@ -263,7 +213,27 @@ def _build(file: TaskFile, mirror: Mirror, limit: int | None) -> BoundTask:
         raise DataError(_loading_failed(file, mirror, error)) from error
     if not task.instances:
         raise DataError(f"The lm-eval task {file.name!r} has no documents.")
-    return BoundTask(file.name, task)
+    return task
+
+
+def _bound(name: str, task: Any, benchmark: Benchmark) -> BoundTask:
+    fields = sorted(task.instances[0].doc)
+    if benchmark.cluster is not None and benchmark.cluster not in fields:
+        raise DataError(
+            f"The benchmark {benchmark.name!r} is clustered by the field {benchmark.cluster!r}, "
+            f"which documents of the lm-eval task {name!r} do not have: they have "
+            f"{', '.join(fields)}. Its plugin must name one of these as `cluster`, or none."
+        )
+    return BoundTask(name, task, benchmark)
+
+
+def _takes_one_choice(task: Any) -> bool:
+    """Say whether lm-eval's own code marks one choice as right or wrong.
+
+    TruthfulQA MC2 is marked by the mass of all true answers: there is no choice to be sure of.
+    """
+    own = callable(task.config.process_results)
+    return task.OUTPUT_TYPE == "multiple_choice" and not own and not task.multiple_target
 
 
 def _seed_language_detection() -> None:
@@ -340,7 +310,8 @@ def _request(instance: Any) -> Request:
     )
 
 
-def _digest(doc: Mapping[str, Any]) -> str:
+def document_digest(doc: Any) -> str:
+    """Return the digest that items pair by; the same for a document read back from JSON."""
     text = json.dumps(doc, sort_keys=True, default=str, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

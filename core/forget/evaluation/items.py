@@ -32,6 +32,8 @@ class Item:
         prompt: What the model read.
         target: The right answer.
         response: What the model answered: ``[[log p, is greedy], ...]`` or texts.
+        cluster: Equal for items that share a passage or a source and are not independent for that;
+            empty for one that stands alone.
     """
 
     task: str
@@ -42,6 +44,7 @@ class Item:
     prompt: str
     target: str
     response: Any
+    cluster: str = ""
 
 
 def write_items(path: Path, items: Sequence[Item]) -> None:
@@ -63,7 +66,7 @@ def write_items(path: Path, items: Sequence[Item]) -> None:
 
 
 def read_items(path: Path) -> list[Item]:
-    """Read what `write_items` wrote."""
+    """Read what `write_items` wrote; in files from before there were clusters all are empty."""
     import pyarrow.parquet as pq
 
     rows = pq.read_table(path).to_pylist()
@@ -106,14 +109,26 @@ class ItemScores(NamedTuple):
         columns = [self.keys[name].to_pylist() for name in _KEYS]
         return {key: row for row, key in enumerate(zip(*columns, strict=True))}
 
+    def rows_of(self, other: ItemScores, rows: Sequence[int]) -> list[int]:
+        """Return the rows that here have the items of some rows of another evaluation."""
+        if self.same_keys(other):
+            return list(rows)
+        known = self.rows()
+        keys = list(other.rows())
+        return [known[keys[row]] for row in rows]
+
     def name_of(self, row: int) -> tuple[str, int]:
         """Return the task and the document number of an item."""
         return self.keys["task"][row].as_py(), self.keys["doc_id"][row].as_py()
 
 
 def read_scores(path: Path) -> ItemScores:
-    """Read the scores alone, and what items pair by."""
+    """Read the scores alone, and what items pair and cluster by."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path, columns=[*_KEYS, "score"])
-    return ItemScores(table.select(_KEYS), table["score"].to_numpy().astype(np.float64))
+    with pq.ParquetFile(path) as file:
+        clustered = "cluster" in file.schema_arrow.names
+        table = file.read([*_KEYS, "score", *(["cluster"] if clustered else [])])
+    clusters = table["cluster"].to_pylist() if clustered else []
+    scores = table["score"].to_numpy().astype(np.float64)
+    return ItemScores(table.select(_KEYS), scores, clusters)

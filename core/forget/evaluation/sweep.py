@@ -23,7 +23,14 @@ from forget.store.atomic import staged_folder, write_json
 from forget.store.layout import Workspace
 from forget.store.manifest import complete_kind, read_manifest, seal, verify
 
-__all__ = ["Evaluation", "Sweep", "fingerprint_name", "is_evaluation", "read_evaluation"]
+__all__ = [
+    "Evaluation",
+    "Sweep",
+    "fingerprint_name",
+    "intact_evaluation",
+    "is_evaluation",
+    "read_evaluation",
+]
 
 _RATES = {"score": 1.0, "generate": 4.0}
 """Relative seconds per unit of cost where nothing was measured: a written token takes longer."""
@@ -39,7 +46,8 @@ class Evaluation:
         metric: The metric that counts.
         score: Its value.
         items: Number of items scored.
-        details: What else the exam says (truncation rate, the number of items it must have).
+        details: What else the exam says (truncation rate, the number of items it must have); those
+            made by an earlier version may lack some.
     """
 
     folder: Path
@@ -73,6 +81,21 @@ def read_evaluation(folder: Path) -> Evaluation | None:
         items=plain["items"],
         details=plain["details"],
     )
+
+
+def intact_evaluation(folder: Path) -> Evaluation | None:
+    """Read a finished evaluation whose files are read through; None if it is not there.
+
+    Raises:
+        DataError: It was changed, or cut short.
+    """
+    evaluation = read_evaluation(folder)
+    if evaluation is not None and verify(folder) is None:
+        raise DataError(
+            f"{folder} is damaged or was changed: its files do not have the digests in its "
+            "manifest. Run the command that made it again: it is evaluated anew, and nothing else."
+        )
+    return evaluation
 
 
 def fingerprint_name(engine: Engine) -> str:
@@ -245,7 +268,8 @@ class Sweep:
         if not all(answers.has(batch) for batch in work.batches):
             return  # other shards are still at it; the last of them comes through here
         found = answers.all()
-        marked = exam.mark([found[index] for index in range(len(work.requests))])
+        answered = [found[index] for index in range(len(work.requests))]
+        marked = exam.mark(answered, model.folder)
         folder = self.folder(model.digest, exam)
         with staged_folder(folder, keep=lambda f: read_evaluation(f) is not None) as staging:
             write_items(staging / "items.parquet", marked.items)

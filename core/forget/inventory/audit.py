@@ -184,7 +184,7 @@ def _benchmark(benchmark: Benchmark, mirror: Mirror) -> Check:
 
 def _scored_rows(benchmark: Benchmark, mirror: Mirror) -> int:
     """Read all files of a benchmark and count the rows of the splits that are scored."""
-    from forget.evaluation.harness import task_definition
+    from forget.evaluation.taskfiles import task_definition
 
     rows = 0
     for file in benchmark.tasks:

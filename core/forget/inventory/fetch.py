@@ -13,7 +13,7 @@ import attrs
 from forget.benchmark import Benchmark
 from forget.dataset import Dataset, Source
 from forget.errors import DataError, WorkError
-from forget.evaluation.harness import task_definition
+from forget.evaluation.taskfiles import task_definition
 from forget.inventory.sources import reads_of
 from forget.mirror import check_parquet, hub_dataset
 from forget.progress import Progress
