@@ -19,6 +19,7 @@ from forget.report.page.numbers import interval, known, p_value, points, signed
 from forget.report.page.provenance import origins
 from forget.report.page.summary import headline, summaries
 from forget.report.page.verdicts import VERDICTS
+from forget.report.selection import method_label
 from forget.store.atomic import write_bytes
 
 if TYPE_CHECKING:
@@ -27,7 +28,15 @@ if TYPE_CHECKING:
 
 __all__ = ["render_page", "write_page"]
 
-_SCRIPTS = ("data.js", "controls.js", "figures.js", "tables.js", "items.js", "page.js")
+_SCRIPTS = (
+    "data.js",
+    "controls.js",
+    "figures.js",
+    "drawing.js",
+    "tables.js",
+    "items.js",
+    "page.js",
+)
 """The page's own scripts, in the order in which they need each other."""
 
 _WANTED = "window.vegaEmbed = vegaEmbed;"
@@ -112,9 +121,8 @@ def _data(material: Material) -> dict[str, Any]:
 
 def _series(results: pd.DataFrame) -> Series:
     """Name what colours and shapes stand for, as the page's rows name it (`naming` in data.js)."""
-    methods = results["variant"].where(results["variant"] != "", results["checkpoint"])
     datasets = results["dataset"].replace("", "comparison")
-    return Series(methods.unique().tolist(), datasets.unique().tolist())
+    return Series(method_label(results).unique().tolist(), datasets.unique().tolist())
 
 
 def _environment() -> Environment:
