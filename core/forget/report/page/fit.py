@@ -52,7 +52,7 @@ def _said(razor: Razor) -> Iterator[str]:
             "is no better than the mean."
         )
     others = [
-        f"{TITLES[other.predictor]} {other.fit.r2:.2f}"
+        f"{TITLES[other.predictor]} ({other.fit.r2:.2f})"
         for other in razor.others
         if known(other.fit.r2)
     ]

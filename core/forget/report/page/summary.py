@@ -162,11 +162,13 @@ def headline(found: Sequence[RunSummary]) -> str:
         for run in found
         if run.benchmarks and run.counts["kept"] + run.counts["improved"] == len(run.benchmarks)
     ]
-    unsure = len(found) - len(forgot) - len(clean)
-    said = [
-        f"Of {len(found)} models, {len(forgot)} forgot something on at least one benchmark, "
-        f"{len(clean)} forgot nothing beyond the margin on any, and for {unsure} one cannot say."
-    ]
+    groups = {
+        "forgot something on at least one benchmark": len(forgot),
+        "forgot nothing beyond the margin on any": len(clean),
+        "cannot be decided": len(found) - len(forgot) - len(clean),
+    }
+    parts = [f"{count} {what}" for what, count in groups.items() if count]
+    said = [f"Of {len(found)} models, {', '.join(parts)}."]
     whole = [run for run in found if not run.counts["missing"]]
     averaged = [run for run in whole if run.average and known(run.average["delta"])]
     if averaged:
