@@ -28,6 +28,7 @@ from docs.documents import (
     source_files,
     tables,
 )
+from foreign_results import make_results
 from forget import errors
 from forget.catalogue import Catalogue, Override, Wheel
 from forget.cli import group
@@ -527,6 +528,15 @@ def test_the_shape_of_a_report() -> None:
     found = findings_as_plain(Findings(record=record, checkpoints=(checkpoint,)))
     documented = example("`forget run --json`, `forget eval --json`, `forget report --json`")
     assert shape(documented, ("fingerprint",)) == shape(found, ("fingerprint",))
+
+
+def test_the_shape_of_two_models_compared(alone: Path) -> None:
+    make_results(alone / "a", {"x": {"acc": [1.0] * 90}})
+    make_results(
+        alone / "b", {"x": {"acc": [0.0] * 90}, "y": {"acc": [1.0]}}, lm_eval_version="0.4.12"
+    )
+    found = output("compare", "a", "b", "--despite", "lm-eval")
+    assert shape(example("`forget compare --json`")) == shape(found)
 
 
 def test_every_key_of_the_distance_is_explained() -> None:

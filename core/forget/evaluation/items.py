@@ -123,8 +123,12 @@ class ItemScores(NamedTuple):
 
 
 def read_scores(path: Path) -> ItemScores:
-    """Read the scores alone, and what items pair by."""
+    """Read the scores alone, and what items pair and cluster by."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path, columns=[*_KEYS, "score"])
-    return ItemScores(table.select(_KEYS), table["score"].to_numpy().astype(np.float64))
+    with pq.ParquetFile(path) as file:
+        clustered = "cluster" in file.schema_arrow.names
+        table = file.read([*_KEYS, "score", *(["cluster"] if clustered else [])])
+    clusters = table["cluster"].to_pylist() if clustered else []
+    scores = table["score"].to_numpy().astype(np.float64)
+    return ItemScores(table.select(_KEYS), scores, clusters)

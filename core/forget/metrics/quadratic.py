@@ -68,9 +68,11 @@ def fit_quadratic(x: ArrayLike, y: ArrayLike) -> Quadratic | None:
     if len(x_N) < FEWEST or len(np.unique(x_N)) < 3:
         return None
     centre, scale = float(x_N.mean()), float(x_N.std())
+    if scale < 1e-12 * abs(centre):  # different by rounding
+        return None
     X_N3 = _powers((x_N - centre) / scale)
     solution_3, _, rank, _ = np.linalg.lstsq(X_N3, y_N, rcond=None)
-    if rank < 3:  # different x, but not in their first fifteen digits
+    if rank < 3:  # some of the three are
         return None
     residual = float(((y_N - X_N3 @ solution_3) ** 2).sum())
     total = float(((y_N - y_N.mean()) ** 2).sum())

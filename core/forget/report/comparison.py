@@ -35,8 +35,7 @@ class Outcome(NamedTuple):
     @property
     def last(self) -> list[CheckpointFindings]:
         """The last checkpoint, and the models made of it."""
-        checkpoints = self.findings.checkpoints
-        return [found for found in checkpoints if found.step == checkpoints[-1].step]
+        return self.findings.judged
 
 
 def render_comparison(outcomes: Sequence[Outcome]) -> RenderableType:

@@ -10,7 +10,7 @@ from forget.metrics import Average
 from forget.verdict.findings import CheckpointFindings, Finding, Findings
 from forget.verdict.judging import Judgement
 
-__all__ = ["completeness", "findings_as_plain"]
+__all__ = ["checkpoint_as_plain", "completeness", "findings_as_plain"]
 
 
 def findings_as_plain(findings: Findings) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def findings_as_plain(findings: Findings) -> dict[str, Any]:
         "fingerprint": record.fingerprint,
         "margin": findings.terms.margin,
         "level": findings.terms.level,
-        "checkpoints": [_checkpoint(checkpoint) for checkpoint in findings.checkpoints],
+        "checkpoints": [checkpoint_as_plain(checkpoint) for checkpoint in findings.checkpoints],
     }
 
 
@@ -34,7 +34,8 @@ def completeness(finding: Finding) -> str:
     return f"{items} of {required:,}" if partial else items
 
 
-def _checkpoint(checkpoint: CheckpointFindings) -> dict[str, Any]:
+def checkpoint_as_plain(checkpoint: CheckpointFindings) -> dict[str, Any]:
+    """Return what changed at one checkpoint."""
     worst = checkpoint.worst
     return {
         "name": checkpoint.name,

@@ -15,7 +15,15 @@ from forget.verdict.findings import CheckpointFindings, Finding, Findings
 from forget.verdict.judging import Judgement
 from forget.verdict.words import TITLES
 
-__all__ = ["change_cells", "nats", "points", "render", "signed"]
+__all__ = [
+    "change_cells",
+    "checkpoint_summary",
+    "checkpoint_table",
+    "nats",
+    "points",
+    "render",
+    "signed",
+]
 
 _EXPLANATION = (
     "delta = checkpoint - base on the same items, in points of 100, with its 95 % confidence "
@@ -28,19 +36,61 @@ _SHORT = 14
 _STYLES = {"forgot": "bold red", "improved": "green", "kept": "", "inconclusive": "dim"}
 
 
-def render(findings: Findings) -> RenderableType:
-    """Return one table per checkpoint, a summary line under each, and how to read them."""
+def render(findings: Findings, *, every: bool = False) -> RenderableType:
+    """Return a table of each checkpoint that is judged, and how to read it.
+
+    Of a run that is its last step, and the models made of it; the steps before have a line each.
+
+    Args:
+        findings: What was found.
+        every: A table for each of the steps before, too.
+    """
     parts: list[RenderableType] = []
-    for checkpoint in findings.checkpoints:
+    judged = findings.judged
+    if len(judged) < len(findings.checkpoints) and not every:
+        parts += [_trajectory(findings), Text()]
+    for checkpoint in findings.checkpoints if every else judged:
         heading = f"{checkpoint.name} against {findings.record.base_model}"
-        parts += [Text(heading, style="bold"), _table(checkpoint), *_summary(checkpoint), Text()]
+        parts += [
+            Text(heading, style="bold"),
+            checkpoint_table(checkpoint),
+            *checkpoint_summary(checkpoint),
+            Text(),
+        ]
     if not findings.checkpoints:
         parts.append(Text("There is no checkpoint yet."))
     explanation = _EXPLANATION.format(margin=points(findings.terms.margin))
     return Group(*parts, Text(explanation, style="dim"))
 
 
-def _table(checkpoint: CheckpointFindings) -> Table:
+def _trajectory(findings: Findings) -> Table:
+    """Return a line for each checkpoint: what it learned, and what it forgot on average."""
+    table = Table(title="all checkpoints", title_justify="left")
+    table.add_column("checkpoint", overflow="fold")
+    for heading in ("task", "average", "band"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("worst", overflow="fold")
+    table.add_column("KL", justify="right", no_wrap=True)
+    table.add_column("forgot", overflow="fold")
+    for checkpoint in findings.checkpoints:
+        task, average, worst = checkpoint.task, checkpoint.average, checkpoint.worst
+        judgement = checkpoint.judgement
+        forgot = [f for f in checkpoint.benchmarks if f.judgement.verdict == "forgot"]
+        scored = f"{len(checkpoint.benchmarks)} of {len(findings.record.benchmarks)} benchmarks"
+        table.add_row(
+            checkpoint.name,
+            points(task.score) if task else "-",
+            signed(average.delta) if average else scored,
+            _ends(judgement.band) if average and judgement else "",
+            f"{worst.benchmark} {signed(worst.change.delta)}" if worst else "-",
+            nats(checkpoint.drift.get("kl_to_base"), digits=2),
+            ", ".join(f.benchmark for f in forgot) or "-",
+        )
+    return table
+
+
+def checkpoint_table(checkpoint: CheckpointFindings) -> Table:
+    """Return a line for each benchmark, and their average."""
     table = Table()
     table.add_column("benchmark", overflow="fold")
     table.add_column("metric", overflow="fold")
@@ -75,7 +125,8 @@ def _judged(
     )
 
 
-def _summary(checkpoint: CheckpointFindings) -> Iterator[Text]:
+def checkpoint_summary(checkpoint: CheckpointFindings) -> Iterator[Text]:
+    """Yield in words what the table cannot say: average, worst, task, distance from the base."""
     worst, task = checkpoint.worst, checkpoint.task
     if checkpoint.judgement is not None:
         what = "average" if checkpoint.average else "average of those that are evaluated"
@@ -88,15 +139,21 @@ def _summary(checkpoint: CheckpointFindings) -> Iterator[Text]:
         if finding.judgement.verdict in ("forgot", "improved"):
             yield _sentence(finding.benchmark, finding.judgement)
     if task is not None:
-        yield Text(
-            f"task accuracy ({task.benchmark.removeprefix('task:')}, {task.change.items} held-out "
-            f"problems): {points(task.base_score)} -> {points(task.score)} "
-            f"({signed(task.change.delta)} {_ends(task.judgement.interval)}); cut at the length "
-            f"limit: {points(task.base_details['truncation_rate'])} % -> "
-            f"{points(task.details['truncation_rate'])} %"
-        )
+        yield Text(_task(task))
     if checkpoint.drift:
         yield Text(_distance(checkpoint.drift))
+
+
+def _task(task: Finding) -> str:
+    said = (
+        f"task accuracy ({task.benchmark.removeprefix('task:')}, {task.change.items} held-out "
+        f"problems): {points(task.base_score)} -> {points(task.score)} "
+        f"({signed(task.change.delta)} {_ends(task.judgement.interval)})"
+    )
+    cut, base_cut = (x.get("truncation_rate") for x in (task.details, task.base_details))
+    if cut is None or base_cut is None:
+        return said
+    return f"{said}; cut at the length limit: {points(base_cut)} % -> {points(cut)} %"
 
 
 def _broken(name: str) -> str:

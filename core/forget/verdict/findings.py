@@ -99,6 +99,12 @@ class Findings:
     checkpoints: tuple[CheckpointFindings, ...]
     terms: Terms = attrs.field(factory=Terms)
 
+    @property
+    def judged(self) -> list[CheckpointFindings]:
+        """The last step of a run and the models made of it; all that are no steps of a run."""
+        last = max((c.step for c in self.checkpoints if c.step is not None), default=None)
+        return [c for c in self.checkpoints if c.step in (None, last)]
+
 
 class _Pair(NamedTuple):
     """One checkpoint on one exam."""
@@ -157,7 +163,7 @@ def _pairs(exam: str, record: SweepRecord, root: Path) -> list[_Pair | None]:
     """Compare each checkpoint with the base on one exam; None where it is not evaluated."""
     folder = record.base.evaluations.get(exam)
     base = load_scored(root / folder) if folder is not None else None
-    clusters = clusters_of(base.items) if base else None
+    clusters = clusters_of(base.items.tasks, base.items.clusters) if base else None
     return [_pair(exam, line, base, clusters, root) for line in record.checkpoints]
 
 

@@ -112,7 +112,11 @@ def _flips(one: Wanted, most: int) -> Iterator[dict[str, Any]]:
         lost, gained = (before == 1) & (scores == 0), (before == 0) & (scores == 1)
         for direction, flipped in (("lost", lost), ("gained", gained)):
             rows = _drawn(flipped, most)
-            known = {"run": one.run, "checkpoint": one.line.name, "benchmark": benchmark}
+            known: dict[str, Any] = {
+                "run": one.run,
+                "checkpoint": one.line.name,
+                "benchmark": benchmark,
+            }
             known |= {"direction": direction, "flips_total": int(flipped.sum())}
             for row, texts in zip(rows, _texts(base, other, rows), strict=True):
                 scored = {"base_score": before[row], "score": scores[row]}

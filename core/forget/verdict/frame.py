@@ -104,22 +104,18 @@ def _dtype(kind: str) -> str:
 
 def _rows(origin: Origin, findings: Findings) -> Iterator[Row]:
     run = attrs.asdict(origin)
-    last = _last_step(findings)
+    judged = findings.judged
     for checkpoint in findings.checkpoints:
         trained = checkpoint.step is None or checkpoint.name == checkpoint_name(checkpoint.step)
         row = {
             **run,
             "checkpoint": checkpoint.name,
             "step": checkpoint.step,
-            "last": (trained or origin.seed is None) and checkpoint.step in (None, last),
+            "last": (trained or origin.seed is None) and checkpoint in judged,
             "margin": findings.terms.margin,
             **{name: checkpoint.drift.get(name) for name in _DRIFT},
         }
         yield from (row | found for found in _exams(checkpoint, findings))
-
-
-def _last_step(findings: Findings) -> int | None:
-    return max((c.step for c in findings.checkpoints if c.step is not None), default=None)
 
 
 def _exams(checkpoint: CheckpointFindings, findings: Findings) -> Iterator[Row]:

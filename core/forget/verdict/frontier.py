@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isnan, nan, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -62,7 +63,7 @@ def _changes(results: pd.DataFrame, kind: str, name: str) -> pd.DataFrame:
     return kept.astype(dict.fromkeys(columns.values(), float))
 
 
-def _per_point(row: dict[str, float], level: float) -> tuple[float, float, float]:
+def _per_point(row: Mapping[Any, float], level: float) -> tuple[float, float, float]:
     """Return the ratio with its interval, or NaN where there is nothing to divide by."""
     gain, average = row["gain"], row["average"]
     if not (gain > 0 and row["gain_low"] > 0):

@@ -18,7 +18,15 @@ from forget.verdict.evidence import Evidence
 from forget.verdict.terms import Terms
 from forget.verdict.words import reason_of
 
-__all__ = ["Case", "Judgement", "Verdict", "judge_alone", "judge_average", "judge_together"]
+__all__ = [
+    "Case",
+    "Judgement",
+    "Verdict",
+    "judge_alone",
+    "judge_average",
+    "judge_together",
+    "verdict_of",
+]
 
 Verdict = Literal["forgot", "improved", "kept", "inconclusive"]
 
@@ -138,7 +146,7 @@ def judge_average(
     p = estimate._replace(centre=average.delta).p_two_sided()
     detectable = minimal_detectable_effect(estimate.spread, terms.alpha)
     judgement = Judgement(
-        verdict=_verdict(average.delta, p, estimate, terms),
+        verdict=verdict_of(average.delta, p, estimate, terms),
         reason="",
         interval=estimate.interval(terms.level),
         method="normal, benchmarks independent",
@@ -164,7 +172,7 @@ def _judge(case: Case, looks: _Looks, terms: Terms, p_max: float | None = None) 
         return _unknown(f"{what}: there is no spread to judge by")
     null_error = _null_error(change, estimate)
     judgement = Judgement(
-        verdict=_verdict(change.delta, looks.p_holm, estimate, terms),
+        verdict=verdict_of(change.delta, looks.p_holm, estimate, terms),
         reason="",
         interval=estimate.interval(terms.level),
         method=_method(change),
@@ -186,7 +194,7 @@ def _judge(case: Case, looks: _Looks, terms: Terms, p_max: float | None = None) 
     return attrs.evolve(judgement, reason=reason_of(judgement, change, terms))
 
 
-def _verdict(delta: float, p_holm: float, estimate: Estimate, terms: Terms) -> Verdict:
+def verdict_of(delta: float, p_holm: float, estimate: Estimate, terms: Terms) -> Verdict:
     """Say one of four words; a drop that is certain counts, however small it is."""
     if p_holm < terms.alpha:
         return "forgot" if delta < 0 else "improved"

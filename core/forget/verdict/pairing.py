@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,8 +11,7 @@ from numpy.typing import NDArray
 
 from forget.errors import DataError
 from forget.evaluation.items import ItemScores, read_scores
-from forget.evaluation.sweep import Evaluation, read_evaluation
-from forget.store.manifest import verify
+from forget.evaluation.sweep import Evaluation, intact_evaluation
 
 __all__ = ["Scored", "clusters_of", "in_order_of", "load_scored"]
 
@@ -33,14 +33,9 @@ def load_scored(folder: Path) -> Scored | None:
     Raises:
         DataError: It is damaged, or an item's score is not a number.
     """
-    evaluation = read_evaluation(folder)
+    evaluation = intact_evaluation(folder)
     if evaluation is None:
         return None
-    if verify(folder) is None:
-        raise DataError(
-            f"{folder} is damaged or was changed: its files do not have the digests in its "
-            "manifest. Run the command that made it again: it is evaluated anew, and nothing else."
-        )
     items = read_scores(evaluation.items_file)
     unknown = np.flatnonzero(~np.isfinite(items.scores))
     if unknown.size:
@@ -78,18 +73,21 @@ def in_order_of(base: Scored, other: Scored, exam: str, name: str) -> NDArray[np
     return other.items.scores[[b[key] for key in a]]
 
 
-def clusters_of(items: ItemScores) -> NDArray[np.intp] | None:
+def clusters_of(tasks: Sequence[str], shared: Sequence[str]) -> NDArray[np.intp] | None:
     """Return the cluster of each item as integers from 0; None where items count as independent.
 
     Items that share a passage are a cluster, and so are those of each task where an exam has
     several (MMLU's subjects). A handful of clusters is no sample to estimate a spread from: below
     ten they are taken as fixed parts of the exam, and their items as independent.
+
+    Args:
+        tasks: The lm-eval task of each item.
+        shared: What each item shares with others, see `Item.cluster`; empty where nobody knows.
     """
-    names = items.clusters if any(items.clusters) else None
-    if names is not None:
-        own = [name or f"item {row}" for row, name in enumerate(names)]
+    if any(shared):
+        own = [name or f"item {row}" for row, name in enumerate(shared)]
         _, codes = np.unique(np.asarray(own), return_inverse=True)
     else:
-        _, codes = np.unique(np.asarray(items.tasks), return_inverse=True)
+        _, codes = np.unique(np.asarray(tasks), return_inverse=True)
     number = int(codes.max(initial=0)) + 1
     return codes.astype(np.intp) if _FEWEST <= number < len(codes) else None
