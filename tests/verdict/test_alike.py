@@ -114,8 +114,16 @@ def test_items_are_paired_whatever_their_order() -> None:
     found = pair(base, other, NAMES)
     assert found.base_scores.tolist() == [1, 0, 0.5]
     assert found.scores.tolist() == [0, 1, 0.25]
-    assert found.clusters.tolist() == [0, 0, 1]
     assert [(a.doc_id, b.doc_id) for a, b in found.items] == [(0, 0), (1, 1), (0, 0)]
+    assert found.clusters is None
+
+
+def test_what_items_share_is_known_if_one_side_tells() -> None:
+    base = answered([item(number) for number in range(24)])
+    other = answered([item(number, cluster=f"c{number % 12}") for number in range(24)])
+    clusters = pair(base, other, NAMES).clusters
+    assert clusters is not None
+    assert len(set(clusters.tolist())) == 12
 
 
 def test_different_items() -> None:
