@@ -114,8 +114,8 @@ def test_items_are_paired_whatever_their_order() -> None:
     found = pair(base, other, NAMES)
     assert found.base_scores.tolist() == [1, 0, 0.5]
     assert found.scores.tolist() == [0, 1, 0.25]
-    assert [(a.doc_id, b.doc_id) for a, b in found.items] == [(0, 0), (1, 1), (0, 0)]
     assert found.clusters is None
+    assert [(a.doc_id, b.doc_id) for a, b in found.items] == [(0, 0), (1, 1), (0, 0)]
 
 
 def test_what_items_share_is_known_if_one_side_tells() -> None:

@@ -133,5 +133,5 @@ def test_the_command_prints_several_as_a_list(
     result = CliRunner().invoke(group, ["report", *paths, "--json"])
     assert [len(found["checkpoints"]) for found in json.loads(result.stdout)["runs"]] == [2, 2]
     text = CliRunner().invoke(group, ["report", *paths]).stdout
-    assert text.count("step-000100 against tiny") == 2
+    assert text.count("step-000200 against tiny") == 2
     assert text.count("a title") == 2

@@ -107,7 +107,8 @@ def flip_null(units: NDArray[np.float64]) -> Null:
         return Null(float(observed), *_binomial(len(x)))
     norm = float(np.sqrt((x**2).sum()))
     observed = abs(float((np.sign(moved) * x).sum())) / norm
-    drawn = np.abs(np.concatenate([signs @ x for signs in _signs(len(x))])) / norm
+    heads = np.concatenate([coins @ x for coins in _coins(len(x))])
+    drawn = np.abs(2 * heads - x.sum()) / norm
     values = np.sort(np.append(drawn, observed))
     return Null(observed, values, np.arange(len(values), 0, -1) / len(values))
 
@@ -131,16 +132,15 @@ def _binomial(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return values, np.minimum(1.0, 2 * special.bdtrc(heads - 1.0, count, 0.5))
 
 
-def _signs(count: int) -> Iterator[NDArray[np.float64]]:
-    """Yield the drawn signs in blocks of rows, shape (some draws, count)."""
-    packed = _packed_signs(-(-count // 8))
+def _coins(count: int) -> Iterator[NDArray[np.float64]]:
+    """Yield drawn zeros and ones in blocks of rows, shape (some draws, count)."""
+    packed = _packed_coins(-(-count // 8))
     rows = max(1, _BLOCK // count)
     for start in range(0, DRAWS, rows):
-        bits = np.unpackbits(packed[start : start + rows], axis=1, count=count)
-        yield 2 * bits.astype(np.float64) - 1
+        yield np.unpackbits(packed[start : start + rows], axis=1, count=count).astype(np.float64)
 
 
 @lru_cache(maxsize=16)
-def _packed_signs(count: int) -> NDArray[np.uint8]:
-    """Draw bits, eight to a byte, shape (draws, count): an item's signs take 1.2 kB."""
+def _packed_coins(count: int) -> NDArray[np.uint8]:
+    """Draw bits, eight to a byte, shape (draws, count): those of an item take 1.2 kB."""
     return np.random.default_rng(_SEED).integers(0, 256, (DRAWS, count), dtype=np.uint8)

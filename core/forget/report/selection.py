@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from functools import reduce
 from itertools import chain, count
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Exam", "Group", "exams", "file_name", "groups", "judged", "method_label", "named",
-    "points", "steps_of",
+    "points", "steps_of", "whole",
 ]  # fmt: skip
 
 _KINDS = ("benchmark", "average", "task")
@@ -109,6 +110,14 @@ def exams(rows: pd.DataFrame) -> list[Exam]:
     return sorted(found, key=lambda exam: _KINDS.index(exam.kind))
 
 
+def whole(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of which there is a delta, without averages of some of the benchmarks.
+
+    Such an average cannot be compared with another, of more or of others.
+    """
+    return rows[rows["delta"].notna() & ~(rows["few"] & (rows["kind"] == "average"))]
+
+
 def steps_of(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the training's own checkpoints, without models made of them."""
     own = rows["checkpoint"].map(lambda name: checkpoint_step(str(name)) is not None)
@@ -129,7 +138,8 @@ def _settings(frame: pd.DataFrame) -> pd.Series[str]:
     """Join those of study, model and dataset that differ; the dataset if none does."""
     of_study = frame[frame["variant"] != ""]
     kept = [part for part in _SETTING if of_study[part].nunique() > 1] or ["dataset"]
-    return frame[kept].astype(str).agg(" / ".join, axis=1)
+    first, *others = (frame[part].astype(str) for part in kept)
+    return reduce(lambda joined, part: joined + " / " + part, others, first)
 
 
 def _few(frame: pd.DataFrame) -> pd.Series[bool]:

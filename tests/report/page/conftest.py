@@ -41,7 +41,8 @@ class Opened:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Return a browser without a window."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None)
     if program is None:
         pytest.skip("there is no Chromium; Debian has it: apt-get install chromium")
     from playwright.sync_api import sync_playwright

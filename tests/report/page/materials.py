@@ -18,7 +18,9 @@ BENCHMARKS = {
     "piqa": ("PIQA", 1838), "boolq": ("BoolQ", 3270), "openbookqa": ("OpenBookQA", 500),
     "truthfulqa_mc2": ("TruthfulQA (MC2)", 817), "mmlu": ("MMLU", 14042), "ifeval": ("IFEval", 541),
 }  # fmt: skip
-HOSTILE = "</script><script>window.broken = 1</script><img src=x onerror='window.broken = 1'> \U0001f600"
+HOSTILE = (
+    "</script><script>window.broken = 1</script><img src=x onerror='window.broken = 1'> \U0001f600"
+)
 FLIPS = (
     "run", "checkpoint", "benchmark", "task", "doc_id", "direction", "prompt", "target",
     "base_response", "response", "base_score", "score", "flips_total",
@@ -131,7 +133,9 @@ def flip(run: Run, checkpoint: str, exam: str, index: int, **texts: str) -> dict
     }  # fmt: skip
 
 
-def material(runs: Sequence[Run], steps: Sequence[int], exams: Sequence[str], flips: int) -> Material:
+def material(
+    runs: Sequence[Run], steps: Sequence[int], exams: Sequence[str], flips: int
+) -> Material:
     """Make what a report of whole runs shows."""
     rng = random.Random(0)
     last = steps[-1]
@@ -187,7 +191,8 @@ def small() -> Material:
 
 def large() -> Material:
     """A whole study: 18 runs, 16 checkpoints, ten benchmarks, and more items than a page holds."""
-    methods = {"gt-sft": 0.022, "sf-sft": 0.012, "cf-sft": 0.03, "grpo": 0.003, "spin": 0.006, "pi": 0.0}
+    paces = (0.022, 0.012, 0.03, 0.003, 0.006, 0.0)
+    methods = dict(zip(("gt-sft", "sf-sft", "cf-sft", "grpo", "spin", "pi"), paces, strict=True))
     runs = [
         Run(method=name, dataset=dataset, pace=pace, gain=0.02 + 3 * pace)
         for dataset in ("gsm8k", "math", "triviaqa")

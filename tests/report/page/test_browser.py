@@ -70,7 +70,7 @@ def test_nothing_but_its_own_scripts_may_run_in_it(opened: Any, small_page: Path
 
 def test_without_scripts_the_verdict_can_be_read(opened: Any, small_page: Path) -> None:
     page = opened(small_page, java_script_enabled=False).page
-    assert page.locator("#verdict .headline").inner_text().startswith("Of 3 runs, 1 forgot")
+    assert page.locator("#verdict .headline").inner_text().startswith("Of 3 models, 1 forgot")
     assert "need JavaScript" in page.locator("header").inner_text()
 
 
@@ -151,7 +151,7 @@ def test_a_long_table_is_shown_in_parts(opened: Any, large_page: Path) -> None:
 
 def test_what_is_missing_is_said(opened: Any, small_page: Path) -> None:
     page = opened(small_page).page
-    assert "One run is not evaluated on all benchmarks" in page.inner_text(".headline")
+    assert "One model is not evaluated on all benchmarks" in page.inner_text(".headline")
     assert texts(page, "[data-heatmap] td.empty") == ["not eval.", "not eval."]
     assert "300 of 2,376" in page.inner_text("#results-table")
     page.select_option("#forest-run", label="spin · triviaqa")
@@ -244,8 +244,9 @@ def test_the_switch_goes_to_dark_and_back(opened: Any, small_page: Path) -> None
     page.click("#theme")
     assert page.get_attribute("#theme", "aria-pressed") == "true"
     assert background(page) == "rgb(20, 23, 27)"
-    ink = "getComputedStyle(document.querySelector('[data-figure=forest] svg .mark-text text')).fill"
-    assert page.evaluate(ink) == "rgb(232, 234, 237)"
+    ink = "[data-figure=forest] svg .mark-text text"
+    filled = page.locator(ink).first.evaluate("node => getComputedStyle(node).fill")
+    assert filled == "rgb(232, 234, 237)"
     page.click("#theme")
     assert background(page) == "rgb(255, 255, 255)"
 
@@ -303,7 +304,8 @@ def test_what_a_screen_reader_needs_is_there(opened: Any, small_page: Path) -> N
         unnamed: [...document.querySelectorAll("button, summary, a")]
             .filter((node) => !node.textContent.trim()).map((node) => node.outerHTML),
         sections: [...document.querySelectorAll("section, figure")]
-            .filter((node) => !document.getElementById(node.getAttribute("aria-labelledby"))).length,
+            .map((node) => node.getAttribute("aria-labelledby"))
+            .filter((id) => !document.getElementById(id)).length,
         ids: [...document.querySelectorAll("[id]")].map((node) => node.id),
         links: [...document.querySelectorAll("nav a")].map((node) => node.hash.slice(1)),
     })""")

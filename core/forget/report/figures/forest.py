@@ -57,7 +57,7 @@ def _page(name: str, runs: list[pd.DataFrame], down: list[Exam], level: float) -
         axes[0].set_xlabel(label)
     else:
         figure.supxlabel(label, fontsize=7)
-    legend(figure, in_order(entries) | not_all(bool(few)), columns=2 if alone else 5)
+    legend(figure, in_order(entries) | not_all(bool(few)))
     return Drawing(name, figure)
 
 

@@ -17,7 +17,7 @@ from forget.report.figures.style import (
     panels,
     zero,
 )
-from forget.report.selection import groups
+from forget.report.selection import groups, whole
 from forget.verdict.frontier import frontier
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ def draw(shown: Shown) -> Iterator[Drawing | Omitted]:
     """Yield one figure, with a panel for each group of runs."""
     names = shown.last.drop_duplicates(["path", "checkpoint"])
     names = names[["path", "checkpoint", "group", "method_label"]]
-    pairs = frontier(shown.last, shown.material.level).merge(names, on=["path", "checkpoint"])
+    pairs = frontier(whole(shown.last), shown.material.level).merge(
+        names, on=["path", "checkpoint"]
+    )
     if len(pairs) < 2:
         reason = "there are not two last checkpoints with both a task accuracy and an average"
         yield Omitted("frontier", reason)
@@ -47,7 +49,7 @@ def draw(shown: Shown) -> Iterator[Drawing | Omitted]:
             panel.set_title(fitted(group.name, 36, lines=2), loc="left")
     figure.supxlabel("learned: change of task accuracy [points]", fontsize=7)
     figure.supylabel("retained: average change of benchmarks [points]", fontsize=7)
-    legend(figure, entries, columns=7 if len(found) > 1 else 3)
+    legend(figure, entries)
     yield Drawing("frontier", figure)
 
 

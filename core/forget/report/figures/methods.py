@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from forget.report.figures.drawing import Drawing, Omitted, Shown
 from forget.report.figures.intervals import draw_interval, draw_missing, in_order
 from forget.report.figures.style import DOUBLE, SINGLE, fitted, legend, zero
-from forget.report.selection import groups
+from forget.report.selection import groups, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ _LABELS = {"average": "change of average [points]", "task": "change of task [poi
 def draw(shown: Shown) -> Iterator[Drawing | Omitted]:
     """Yield one figure: for each group of runs a panel of the average, and one of the task."""
     rows = shown.last[shown.last["kind"].isin(list(_LABELS))]
-    if len(rows.dropna(subset="delta")[["path", "who"]].drop_duplicates()) < 2:
+    if len(whole(rows)[["path", "who"]].drop_duplicates()) < 2:
         yield Omitted("methods", "there are not two runs with an average or a task to compare")
         return
     yield Drawing("methods", _figure(rows))
@@ -41,7 +41,7 @@ def _figure(rows: pd.DataFrame) -> Figure:
     blocks = [found[start : start + columns] for start in range(0, len(found), columns)]
     names = [str(name) for name in rows["method_label"].unique()]
     figure = Figure(
-        figsize=(SINGLE if columns == 1 else DOUBLE, _height(len(names)) * len(blocks) + 0.35),
+        figsize=(SINGLE if columns == 1 else DOUBLE, _height(len(names)) * len(blocks) + 0.5),
         layout="constrained",
     )
     grid = figure.subplots(2 * len(blocks), columns, squeeze=False, sharey=True, sharex="row")
@@ -55,7 +55,7 @@ def _figure(rows: pd.DataFrame) -> Figure:
             _panel(above, block[place].rows, "average", names, entries)
             _panel(below, block[place].rows, "task", names, entries)
             above.set_title(fitted(block[place].name, 30, lines=2), loc="left")
-    legend(figure, in_order(entries), columns=2 if columns == 1 else 4)
+    legend(figure, in_order(entries))
     return figure
 
 
@@ -68,7 +68,7 @@ def _panel(
 ) -> None:
     zero(axes, vertical=True)
     rows = rows[rows["kind"] == kind]
-    known = rows.dropna(subset="delta")
+    known = whole(rows)
     for name in set(rows["method_label"]) - set(known["method_label"]):
         draw_missing(axes, names.index(name))
     for name, runs in known.groupby("method_label", sort=False):

@@ -56,5 +56,5 @@ def draw(shown: Shown) -> Iterator[Drawing | Omitted]:
     )
     axes.set_xlabel("KL divergence from base [nats per token]")
     axes.set_ylabel("forgetting, average [points]")
-    legend(figure, entries, columns=3)
+    legend(figure, entries)
     yield Drawing("razor", figure)

@@ -27,6 +27,9 @@ POINTS = 100
 
 BLACK, GREY, FAINT = "#000000", "#7f7f7f", "#b8b8b8"
 
+_LETTER, _HANDLE = 0.052, 0.36
+"""Width of a letter of a legend, and of the mark before it with the space around [inches]."""
+
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same file on every machine
     "font.size": 7,
@@ -161,17 +164,26 @@ def zero(axes: Axes, *, vertical: bool) -> None:
     draw(0, color=GREY, linewidth=0.6, zorder=0)
 
 
-def legend(figure: Figure, entries: dict[str, Artist], columns: int = 5) -> None:
+def legend(figure: Figure, entries: dict[str, Artist], columns: int | None = None) -> None:
     """Put a legend above a figure, if there is anything in it.
 
     Below it would lie on the label that all panels share.
+
+    Args:
+        figure: The figure.
+        entries: What is drawn beside each word.
+        columns: Their number; None for as many as surely fit.
     """
-    if entries:
-        figure.legend(
-            list(entries.values()),
-            [fitted(entry, 42) for entry in entries],
-            loc="outside upper center",
-            ncols=min(columns, len(entries)),
-            columnspacing=1.2,
-            handletextpad=0.4,
-        )
+    if not entries:
+        return
+    words = [fitted(word, 42) for word in entries]
+    widest = _HANDLE + _LETTER * max(map(len, words))
+    fitting = max(1, int(figure.get_figwidth() / widest))
+    figure.legend(
+        list(entries.values()),
+        words,
+        loc="outside upper center",
+        ncols=min(columns or fitting, len(entries)),
+        columnspacing=1.2,
+        handletextpad=0.4,
+    )

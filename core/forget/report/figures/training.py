@@ -71,5 +71,5 @@ def _figure(
             )
         panel.set_ylabel(_LABELS.get(quantity, quantity.replace("_", " ")))
     figure.supxlabel("optimiser step", fontsize=7)
-    legend(figure, entries, columns=6 if len(quantities) > 1 else 3)
+    legend(figure, entries)
     return figure

@@ -18,7 +18,7 @@ from forget.report.figures.style import (
     panels,
     zero,
 )
-from forget.report.selection import steps_of
+from forget.report.selection import steps_of, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ _PANELS = 24
 
 def draw(shown: Shown) -> Iterator[Drawing | Omitted]:
     """Yield a figure, or several where one page does not hold it; seeds share a panel."""
-    rows = steps_of(shown.frame).dropna(subset="delta")
+    rows = whole(steps_of(shown.frame))
     several = rows.groupby("path", sort=False)["step"].transform("nunique") > 1
     cells = [found for _, found in rows[several].groupby(["group", "variant"], sort=False)]
     if not cells:
@@ -50,9 +50,10 @@ def _page(name: str, cells: list[pd.DataFrame], shown: Shown) -> Drawing:
         len(cells), columns, 1.5 if columns == 3 else 1.25, sharex="all", sharey="all", **width
     )
     entries: dict[str, Artist] = {}
+    band = f"simultaneous {100 * shown.material.level:g} % band"
     groups = shown.frame["group"].nunique()
     for panel, rows in zip(axes, cells, strict=True):
-        _panel(panel, rows, entries)
+        _panel(panel, rows, band, entries)
         heading = str(rows["variant"].iloc[0]) or str(rows["run"].iloc[0])
         if groups > 1:
             heading = f"{rows['group'].iloc[0]}\n{fitted(heading, 20)}"
@@ -60,11 +61,11 @@ def _page(name: str, cells: list[pd.DataFrame], shown: Shown) -> Drawing:
             panel.set_title(heading, loc="left", fontsize=6.5)
     figure.supxlabel("optimiser step", fontsize=7)
     figure.supylabel("change against base [points]", fontsize=7)
-    legend(figure, in_order(entries), columns=2 if len(cells) == 1 else 4)
+    legend(figure, in_order(entries))
     return Drawing(name, figure)
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, entries: dict[str, Artist]) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, band: str, entries: dict[str, Artist]) -> None:
     zero(axes, vertical=False)
     for _, run in rows.groupby("path", sort=False):
         for _, exam in run[run["kind"] == "benchmark"].groupby("benchmark", sort=False):
@@ -77,7 +78,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, entries: dict[str, Artist]) -> None:
             )  # fmt: skip
             continue
         steps, deltas = _line(average)
-        entries["simultaneous 95 % band"] = axes.fill_between(
+        entries[band] = axes.fill_between(
             steps[1:],
             POINTS * average["band_low"].to_numpy(float),
             POINTS * average["band_high"].to_numpy(float),

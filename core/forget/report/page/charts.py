@@ -1,8 +1,9 @@
 """The page's charts as Vega-Lite specifications, without data.
 
 The page hands each chart rows of the frame under the name `rows`, with shares in points of 100, and
-the size that fits the window; a layer named `if_FIELD` is left out where no row has that field. Colours are style variables of the page: a theme changes them, and
-paper gets the light ones, without a chart being drawn anew.
+the size that fits the window. A layer named `if_FIELD` is left out where no row has that field.
+Colours are style variables of the page: a theme changes them, and paper gets the light ones,
+without a chart being drawn anew.
 """
 
 from __future__ import annotations
@@ -95,8 +96,7 @@ def _forest(margin: float) -> Spec:
 
 
 def _trajectories() -> Spec:
-    step = {"field": "step", "type": "quantitative", "title": "optimiser step"}
-    step["axis"] = {"tickCount": 4, "grid": False}
+    step = _measure("step", "optimiser step", tickCount=4, grid=False)
     return {
         "data": {"name": "rows"},
         "facet": {"field": "label", "type": "nominal", "title": None, "sort": None},
@@ -287,12 +287,13 @@ def _measure(field: str, title: str, **axis: Any) -> Spec:
 
 def _zero(axis: str) -> Spec:
     mark = {"type": "rule", "color": "var(--ink)", "opacity": 0.55, "aria": False}
-    return {"mark": mark, "data": {"values": [{}]}, "encoding": {axis: {"datum": 0}, **_apart(axis)}}
+    encoding = {axis: {"datum": 0}, **_apart(axis)}
+    return {"mark": mark, "data": {"values": [{}]}, "encoding": encoding}
 
 
 def _margin_band(margin: float, axis: str) -> Spec:
     mark = {"type": "rect", "color": "var(--margin)", "aria": False}
-    ends = {axis: {"datum": -margin}, f"{axis}2": {"datum": margin}}
+    ends = {axis: {"datum": -margin}, f"{axis}2": {"datum": 0}}
     return {"mark": mark, "data": {"values": [{}]}, "encoding": {**ends, **_apart(axis)}}
 
 

@@ -11,9 +11,9 @@ from jinja2.utils import htmlsafe_json_dumps
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["columns", "json_for_page", "thinned", "within"]
+__all__ = ["columns", "json_for_page", "significant", "thinned", "within"]
 
-_DIGITS = 6
+_DIGITS = 5
 """Significant digits of a number: more than any place of the page shows."""
 
 _LONGEST = 4000
@@ -40,8 +40,13 @@ def columns(frame: pd.DataFrame) -> dict[str, Any]:
 
 def json_for_page(value: Any) -> str:
     """Write JSON that may stand inside a script element: no `<`, `>`, `&` or `'` is left in it."""
-    compact = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
+    compact: dict[str, Any] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
     return str(htmlsafe_json_dumps(value, **compact))
+
+
+def significant(value: float) -> float:
+    """Round a number to the digits that the page keeps."""
+    return float(f"{value:.{_DIGITS}g}")
 
 
 def thinned(curves: pd.DataFrame, most: int = 400) -> pd.DataFrame:
@@ -64,20 +69,19 @@ def within(flips: pd.DataFrame, most_bytes: int) -> pd.DataFrame:
         The first items of each run, checkpoint, benchmark and direction, in their order. Texts
         longer than 4,000 characters are cut, and say so.
     """
-    import pandas as pd
-
     cut = flips.assign(**{name: flips[name].map(_shortened) for name in _TEXTS})
-    turns = cut.groupby(_GROUP, sort=False).cumcount().sort_values(kind="stable")
+    texts: list[tuple[str, ...]] = list(zip(*(cut[name].tolist() for name in _TEXTS), strict=True))
+    turns = cut.groupby(_GROUP, sort=False).cumcount().to_numpy()
     seen: set[str] = set()
     left, kept = most_bytes, []
-    for index in turns.index:
-        texts = {cut.at[index, name] for name in _TEXTS} - seen
-        left -= sum(_size(text) for text in texts)
+    for place in turns.argsort(kind="stable").tolist():
+        new = set(texts[place]) - seen
+        left -= sum(map(_size, new))
         if left < 0:
             break
-        seen |= texts
-        kept.append(index)
-    return cut.loc[pd.Index(sorted(kept), dtype=cut.index.dtype)]
+        seen |= new
+        kept.append(place)
+    return cut.iloc[sorted(kept)]
 
 
 def _number(value: Any) -> float | int | None:
@@ -87,7 +91,7 @@ def _number(value: Any) -> float | int | None:
         return value
     if not isinstance(value, float) or not math.isfinite(value):  # NA and NaT are neither
         return None
-    return float(f"{value:.{_DIGITS}g}")
+    return significant(value)
 
 
 def _levels(values: Iterable[Any]) -> dict[str, list[Any]]:

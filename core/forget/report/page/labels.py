@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["run_labels"]
+__all__ = ["run_labels", "runs_of_several"]
 
 _PARTS = ("variant", "dataset", "model", "seed", "study")
 
@@ -22,16 +23,24 @@ def run_labels(results: pd.DataFrame) -> dict[str, str]:
     """
     runs = results.drop_duplicates("run")
     differ = [part for part in _PARTS[1:] if runs[part].nunique(dropna=False) > 1]
-    names = {row.run: " · ".join(_parts(row, differ)) or row.run for row in runs.itertuples()}
-    counts = list(names.values())
-    return {run: name if counts.count(name) == 1 else run for run, name in names.items()}
+    lines: list[dict[str, Any]] = [dict(line) for line in runs.to_dict("records")]
+    names = {line["run"]: " · ".join(_parts(line, differ)) or line["run"] for line in lines}
+    counts = Counter(names.values())
+    return {run: name if counts[name] == 1 else run for run, name in names.items()}
 
 
-def _parts(row: object, differ: list[str]) -> Iterator[str]:
+def runs_of_several(results: pd.DataFrame) -> list[str]:
+    """Return the runs with more than one checkpoint to judge: comparisons of several models."""
+    judged = results[results["last"].astype(bool)]
+    counts = judged.groupby("run")["checkpoint"].nunique()
+    return [str(run) for run in counts[counts > 1].index]
+
+
+def _parts(line: dict[str, Any], differ: list[str]) -> Iterator[str]:
     import pandas as pd
 
     for part in (_PARTS[0], *differ):
-        value = getattr(row, part)
+        value = line[part]
         if pd.isna(value) or value == "":
             continue
         yield f"seed {value}" if part == "seed" else str(value)

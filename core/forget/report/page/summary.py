@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from forget.report.page.labels import run_labels
+from forget.report.page.labels import run_labels, runs_of_several
 from forget.report.page.numbers import interval, known, points, signed
 from forget.report.page.verdicts import VERDICTS
 
@@ -25,7 +25,7 @@ _NAMED = 4
 
 @attrs.frozen(kw_only=True)
 class RunSummary:
-    """One run's last checkpoint.
+    """One run's last checkpoint, or a checkpoint that was compared.
 
     Attributes:
         run: The title of the run.
@@ -101,8 +101,11 @@ class RunSummary:
     def _on_average(self) -> str:
         row = self.average
         if row is None or not known(row["delta"]):
-            return "There is no average while benchmarks are missing."
-        return f"On average {signed(row['delta'])} points {interval(row['low'], row['high'])}."
+            return "There is no average."
+        said = f"{signed(row['delta'])} points {interval(row['low'], row['high'])}"
+        if self.counts["missing"]:
+            return f"The {row['title']} is {said}."
+        return f"On average {said}."
 
     def _learned(self) -> str:
         row = self.task
@@ -117,21 +120,27 @@ class RunSummary:
 
 
 def summaries(results: pd.DataFrame) -> list[RunSummary]:
-    """Return a summary for each run, in the frame's order."""
+    """Return a summary for each checkpoint that is judged, in the frame's order.
+
+    That is the last one of a run, and each one of a comparison.
+    """
     labels = run_labels(results)
+    judged = results[results["last"].astype(bool)]
+    several = runs_of_several(results)
     found = []
-    for run, rows in results[results["last"].astype(bool)].groupby("run", sort=False):
-        lines: list[Row] = rows.to_dict("records")
+    for _, rows in judged.groupby(["run", "checkpoint"], sort=False):
+        lines: list[Row] = [{**line} for line in rows.to_dict("records")]
         kinds = {kind: [line for line in lines if line["kind"] == kind] for kind in _KINDS}
         scored = [line for line in kinds["benchmark"] if known(line["delta"])]
+        run, checkpoint = lines[0]["run"], lines[0]["checkpoint"]
         found.append(
             RunSummary(
-                run=str(run),
-                label=labels[str(run)],
-                checkpoint=lines[0]["checkpoint"],
+                run=run,
+                label=f"{labels[run]} · {checkpoint}" if run in several else labels[run],
+                checkpoint=checkpoint,
                 benchmarks=kinds["benchmark"],
                 average=next(iter(kinds["average"]), None),
-                worst=min(scored, key=lambda line: line["delta"], default=None),
+                worst=min(scored, key=lambda line: float(line["delta"]), default=None),
                 task=next(iter(kinds["task"]), None),
             )
         )
@@ -151,15 +160,15 @@ def headline(found: Sequence[RunSummary]) -> str:
     clean = [
         run
         for run in found
-        if run.benchmarks
-        and run.counts["kept"] + run.counts["improved"] == len(run.benchmarks)
+        if run.benchmarks and run.counts["kept"] + run.counts["improved"] == len(run.benchmarks)
     ]
     unsure = len(found) - len(forgot) - len(clean)
     said = [
-        f"Of {len(found)} runs, {len(forgot)} forgot something on at least one benchmark, "
+        f"Of {len(found)} models, {len(forgot)} forgot something on at least one benchmark, "
         f"{len(clean)} forgot nothing beyond the margin on any, and for {unsure} one cannot say."
     ]
-    averaged = [run for run in found if run.average and known(run.average["delta"])]
+    whole = [run for run in found if not run.counts["missing"]]
+    averaged = [run for run in whole if run.average and known(run.average["delta"])]
     if averaged:
         key = _average
         worst, best = min(averaged, key=key), max(averaged, key=key)
@@ -169,7 +178,7 @@ def headline(found: Sequence[RunSummary]) -> str:
         )
     incomplete = sum(bool(run.counts["missing"]) for run in found)
     if incomplete:
-        said.append(f"{_runs(incomplete)} not evaluated on all benchmarks.")
+        said.append(f"{_models(incomplete)} not evaluated on all benchmarks.")
     return " ".join(said)
 
 
@@ -178,8 +187,8 @@ def _average(run: RunSummary) -> float:
     return float(run.average["delta"])
 
 
-def _runs(count: int) -> str:
-    return "One run is" if count == 1 else f"{count} runs are"
+def _models(count: int) -> str:
+    return "One model is" if count == 1 else f"{count} models are"
 
 
 def _detectable(sizes: Sequence[float]) -> str:

@@ -36,7 +36,7 @@ VERDICTS = {
     "kept": VerdictStyle(
         "■",
         "square",
-        "no forgetting beyond the margin: the test of equivalence excludes a larger one",
+        "no forgetting beyond the margin: a larger drop is ruled out, by a one-sided test",
     ),
     "inconclusive": VerdictStyle(
         "○",

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from forget.report.material import Material
 from forget.report.page.charts import Series, charts
 from forget.report.page.encoding import columns, json_for_page, thinned, within
-from forget.report.page.labels import run_labels
+from forget.report.page.fit import fit_for_page
+from forget.report.page.labels import run_labels, runs_of_several
 from forget.report.page.numbers import interval, known, p_value, points, signed
 from forget.report.page.provenance import origins
 from forget.report.page.summary import headline, summaries
@@ -43,8 +44,11 @@ _SECTIONS = {
 }
 """Anchors of the page's sections, and what its navigation calls them."""
 
-_FLIPS_BYTES = 2_000_000
-"""Room for the texts of flipped items; Vega takes 0.9 MB, and a large study's results 1 MB."""
+_PAGE_BYTES = 4_500_000
+"""What a page should stay below, so that it opens at once and can be sent by mail."""
+
+_FLIPS_BYTES = (200_000, 2_000_000)
+"""Least and most room for the texts of flipped items, within what other data leave of the page."""
 
 
 def write_page(material: Material, path: Path) -> None:
@@ -64,29 +68,32 @@ def render_page(material: Material) -> str:
     """Return the page as text."""
     found = summaries(material.results)
     scripts = [_vega(), _own_script()]
-    return _environment().get_template("page.html").render(
-        material=material,
-        origins=origins(material.provenance),
-        summaries=found,
-        headline=headline(found),
-        labels=run_labels(material.results),
-        sections=_SECTIONS.items(),
-        verdicts=VERDICTS,
-        style=_asset("page.css"),
-        scripts=scripts,
-        hashes=[_hash(script) for script in scripts],
-        data=json_for_page(_data(material)),
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            material=material,
+            origins=origins(material.provenance),
+            summaries=found,
+            headline=headline(found),
+            labels=run_labels(material.results),
+            sections=_SECTIONS.items(),
+            verdicts=VERDICTS,
+            style=_asset("page.css"),
+            scripts=scripts,
+            hashes=[_hash(script) for script in scripts],
+            data=json_for_page(_data(material)),
+        )
     )
 
 
 def _data(material: Material) -> dict[str, Any]:
-    flips = material.flips
-    return {
+    data = {
         "results": columns(material.results),
         "curves": columns(thinned(material.curves)),
-        "flips": columns(within(flips, _FLIPS_BYTES)),
         "labels": run_labels(material.results),
-        "razor": None if material.razor is None else _fit(material.razor),
+        "several": runs_of_several(material.results),
+        "razor": fit_for_page(material.razor, material.level),
         "charts": charts(material.margin, _series(material.results)),
         "symbols": {name: style.symbol for name, style in VERDICTS.items()},
         "level": material.level,
@@ -94,11 +101,16 @@ def _data(material: Material) -> dict[str, Any]:
         "command": material.command,
         "title": material.title,
     }
+    least, most = _FLIPS_BYTES
+    left = _PAGE_BYTES - len(_vega()) - len(json_for_page(data))
+    return data | {"flips": columns(within(material.flips, max(least, min(most, left))))}
 
 
 def _series(results: pd.DataFrame) -> Series:
-    methods, datasets = (results[name].dropna().unique() for name in ("variant", "dataset"))
-    return Series([str(name) for name in methods], [str(name) for name in datasets])
+    """Name what colours and shapes stand for, as the page's rows name it (`naming` in data.js)."""
+    methods = results["variant"].where(results["variant"] != "", results["checkpoint"])
+    datasets = results["dataset"].replace("", "comparison")
+    return Series(methods.unique().tolist(), datasets.unique().tolist())
 
 
 def _environment() -> Environment:
@@ -129,7 +141,7 @@ def _own_script() -> str:
 def _vega() -> str:
     import vl_convert
 
-    return _alone(vl_convert.javascript_bundle())
+    return _alone(vl_convert.javascript_bundle(None))
 
 
 def _alone(script: str) -> str:

@@ -71,12 +71,11 @@ def tables(material: Material) -> Iterator[Table]:
         known = group.rows.dropna(subset="delta")
         if known.empty:
             continue
-        columns = (
-            known[name] for name in ("benchmark", "who", "delta", "stderr", "verdict", "few")
-        )
         changes = {
-            (str(exam), str(who)): Change(float(delta), float(stderr), str(verdict), bool(few))
-            for exam, who, delta, stderr, verdict, few in zip(*columns, strict=True)
+            (str(row["benchmark"]), str(row["who"])): Change(
+                float(row["delta"]), float(row["stderr"]), str(row["verdict"]), bool(row["few"])
+            )
+            for _, row in known.iterrows()
         }
         scored = known.dropna(subset="base_score").drop_duplicates("benchmark")
         yield Table(

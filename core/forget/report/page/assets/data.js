@@ -19,9 +19,19 @@ const SHARES = new Set([
   "worst_low", "worst_high",
 ]);
 
+/** A comparison has several models to judge, each under its own name, and no method or data set. */
+function naming(row) {
+  const label = page.labels[row.run] ?? row.run;
+  return {
+    label: page.several.includes(row.run) ? `${label} · ${row.checkpoint}` : label,
+    variant: row.variant || row.checkpoint,
+    dataset: row.dataset || "comparison",
+  };
+}
+
 /** Rows of the frame; shares are in points of 100, as people say them, and `source` is as it was. */
 const results = rowsOf(page.results).map((row) => {
-  const found = { ...row, label: page.labels[row.run] ?? row.run, source: row };
+  const found = { ...row, ...naming(row), source: row };
   for (const name of SHARES) if (found[name] != null) found[name] *= 100;
   found.between = interval(found.low, found.high);
   found.band = interval(found.band_low, found.band_high);
@@ -40,12 +50,13 @@ const OWN_TASK = "task";
 const named = (kind) => [
   ...new Map(results.filter((row) => row.kind === kind).map((row) => [row.benchmark, row.title])),
 ];
+const average = results.some((row) => row.kind === "average") ? [["average", "average"]] : [];
 const tasks = named("task");
 
 /** Exams as [name, title]: benchmarks, the average, the task; runs may have different tasks. */
 const exams = [
   ...named("benchmark"),
-  ...named("average"),
+  ...average,
   ...(tasks.length > 1 ? [[OWN_TASK, "own task"]] : tasks),
 ];
 

@@ -17,6 +17,12 @@ const absent = (rows, where) =>
     ? ` Not evaluated ${where}: ${unique(rows.filter((row) => row.delta == null).map((row) => row.label)).join(", ")}.`
     : "";
 
+/** Name averages that leave benchmarks out, which are not to be compared with the others. */
+function partial(rows) {
+  const some = rows.filter((row) => row.kind === "average" && row.delta != null && row.title !== "average");
+  return some.length ? ` Of a part of the benchmarks alone: ${unique(some.map((row) => `${row.label} (${row.title})`)).join(", ")}.` : "";
+}
+
 /** Say how many rows got each verdict. */
 function tally(rows) {
   const said = Object.keys(page.symbols)
@@ -59,7 +65,7 @@ const FIGURES = {
       const all = results.filter((row) => isOf(exam, row));
       const between = all.filter((row) => !isStep(row)).length;
       const left = between ? ` ${count(between, "model")} without a step of their own are in the table of results alone.` : "";
-      return `${count(runs.length, "run")}; ${tally(all.filter((row) => row.last))} at the last checkpoint.${absent(all, "at some checkpoint")}${left}`;
+      return `${count(runs.length, "run")}; ${tally(all.filter((row) => row.last))} at the last checkpoint.${absent(all, "at some checkpoint")}${partial(all.filter((row) => row.last))}${left}`;
     },
     columns: [text("label", "run"), text("checkpoint", "checkpoint"), points("delta", "change"), text("band", "simultaneous band"), JUDGED[3]],
     fit: (spec, width) => inPanels(spec, width, 215),
@@ -73,13 +79,13 @@ const FIGURES = {
       const other = panels === "dataset" ? "variant" : "dataset";
       const seen = {};
       return rows.map((row) => {
-        const panel = [row[panels] || "comparison", models && row.model].filter(Boolean).join(" · ");
-        const entry = row[other] || row.label;
+        const panel = [row[panels], models && row.model].filter(Boolean).join(" · ");
+        const entry = row[other];
         const offset = (seen[[panel, entry]] = (seen[[panel, entry]] ?? -1) + 1);
         return { ...row, panel, entry, offset, absent: row.delta == null || null };
       });
     },
-    reading: (rows) => `${count(rows.length, "run")}: ${tally(rows)}.${absent(rows, "in")}`,
+    reading: (rows) => `${count(rows.length, "run")}: ${tally(rows)}.${absent(rows, "in")}${partial(rows)}`,
     columns: [text("panel", "panel"), text("entry", "entry"), text("label", "run"), ...JUDGED],
     fit: (spec, width) => {
       inPanels(spec, width, 260, 120);
@@ -102,7 +108,8 @@ const FIGURES = {
       return (
         `${count(shown.length, "checkpoint")}; ${gained.length} learned more than chance explains, of which ` +
         `${gained.filter((row) => row.high < 0).length} lost on average.` +
-        (missing ? ` Not drawn, for want of task accuracy or average: ${count(missing, "checkpoint")}.` : "")
+        (missing ? ` Not drawn, for want of task accuracy or average: ${count(missing, "checkpoint")}.` : "") +
+        partial(shown)
       );
     },
     columns: [text("label", "run"), text("checkpoint", "checkpoint"), points("task_delta", "gained"), text("task_between", "its interval"), ...JUDGED.slice(0, 2)],
@@ -118,7 +125,7 @@ const FIGURES = {
     reading: (rows) => {
       const all = results.filter((row) => row.kind === "average").length;
       const left = all > rows.length ? ` Not drawn, for want of KL or average: ${count(all - rows.length, "checkpoint")}.` : "";
-      return `${count(rows.length, "checkpoint")}. ${page.razor ? page.razor.words : "There is no fit: it takes four checkpoints."}${left}`;
+      return `${count(rows.length, "checkpoint")}. ${page.razor ? page.razor.words : "There is no fit: it takes four checkpoints with three different KLs."}${left}`;
     },
     columns: [
       text("label", "run"),
@@ -148,7 +155,6 @@ const FIGURES = {
 };
 
 function examChoices() {
-  const average = exams.filter(([name]) => name === "average");
   return [...average, ...exams.filter(([name]) => name !== "average")];
 }
 
@@ -161,7 +167,7 @@ const learned = (task) =>
   task ? { task_delta: task.delta, task_low: task.low, task_high: task.high, task_between: task.between } : {};
 
 const described = new Map(
-  results.map(({ run, label, variant, dataset }) => [run, { label, variant: variant ?? "", dataset: dataset ?? "" }]),
+  results.map(({ run, variant, dataset }) => [run, { label: labelOf(run), variant, dataset }]),
 );
 
 const describe = (run) => described.get(run) ?? { label: run, variant: "", dataset: "" };

@@ -125,7 +125,7 @@ function evidenceCell(row) {
 const shortStep = (checkpoint) => checkpoint.replace(/^step-0*(?=\d)/, "");
 
 function drawEvidence() {
-  const several = runs.length > 1 ? [["", "all runs, last checkpoints"]] : [];
+  const several = unique(lastRows.map((row) => row.label)).length > 1 ? [["", "all that are judged"]] : [];
   const { run } = choose("evidence", { run: () => [...several, ...runChoices()] });
   const rows = run ? results.filter((row) => row.run === run) : lastRows;
   const benchmarks = exams
@@ -133,7 +133,7 @@ function drawEvidence() {
     .map(([exam, title]) => ({ title, apart: exam === "average", holds: (row) => isOf(exam, row) }));
   const others = run
     ? checkpointsOf(run).map((name) => ({ title: shortStep(name), holds: (row) => row.checkpoint === name }))
-    : runs.map((name) => ({ title: labelOf(name), holds: (row) => row.run === name }));
+    : unique(rows.map((row) => row.label)).map((title) => ({ title, holds: (row) => row.label === title }));
   const [columns, lines] = run ? [others, benchmarks] : [benchmarks, others];
   const body = lines.map((line) =>
     make(
@@ -145,7 +145,7 @@ function drawEvidence() {
   );
   const corner = make("th", { scope: "col" }, run ? "step" : "run");
   const head = make("tr", {}, corner, ...columns.map((col) => make("th", { scope: "col" }, col.title)));
-  const caption = run ? `${labelOf(run)}: change at each checkpoint` : "Change at each run's last checkpoint";
+  const caption = run ? `${labelOf(run)}: change at each checkpoint` : "Change at each run's last checkpoint, or of each model compared";
   document.querySelector("[data-heatmap] .scroll").replaceChildren(
     make("table", { class: "heat" }, captioned(caption), make("thead", {}, head), make("tbody", {}, ...body)),
   );
