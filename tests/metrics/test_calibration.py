@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import softmax
 
 from forget.metrics.calibration import BINS, calibration_error, confidence
 
@@ -40,8 +41,6 @@ def test_a_choice_of_no_length_is_never_the_answer() -> None:
     st.lists(st.integers(1, 50), min_size=6, max_size=6),
 )
 def test_confidence_against_scipys_softmax(values: Sequence[float], lengths: list[int]) -> None:
-    from scipy.special import softmax
-
     lengths = lengths[: len(values)]
     mean = sum(lengths) / len(lengths)
     ranks = [value * mean / length for value, length in zip(values, lengths, strict=True)]
