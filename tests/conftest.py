@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from forget.evaluation.record import SweepRecord
+from made_evaluations import Bench, two_checkpoints
 from made_study import Study, make_study
 from tiny_models import make_model
 
@@ -102,3 +104,13 @@ def mirror(tmp_path: Path) -> Path:
     for split in ("train", "test"):
         pq.write_table(table, folder / f"{split}.parquet")
     return folder.parent
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def full(bench: Bench) -> SweepRecord:
+    return two_checkpoints(bench)

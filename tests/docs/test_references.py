@@ -14,6 +14,7 @@ from typing import Any, get_args, get_type_hints
 
 import attrs
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -27,6 +28,7 @@ from docs.documents import (
     source_files,
     tables,
 )
+from foreign_results import make_results
 from forget import errors
 from forget.catalogue import Catalogue, Override, Wheel
 from forget.cli import group
@@ -37,12 +39,11 @@ from forget.hint import Hint
 from forget.inventory.fetch import Fetched
 from forget.inventory.records import Format, State
 from forget.method import SupervisedSettings, TrainingSettings
-from forget.metrics import PairedDifference
+from forget.metrics import macro_average
 from forget.outlook import Step
 from forget.plan import PendingRun
 from forget.plugins import load_plugins
 from forget.report.comparison import Outcome, comparison_as_plain
-from forget.report.findings import CheckpointFindings, Finding, Findings
 from forget.report.plain import findings_as_plain
 from forget.scheduler.jobs import JobLine
 from forget.scheduler.tracker.facts import RunState, SweepState
@@ -52,6 +53,10 @@ from forget.training import TrajectorySettings
 from forget.training.drift.meter import CompletionKl, told
 from forget.training.drift.weights import Change
 from forget.training.rollouts.settings import RolloutSettings, RoundSettings
+from forget.verdict.evidence import weigh
+from forget.verdict.findings import CheckpointFindings, Finding, Findings
+from forget.verdict.judging import Case, judge_average, judge_together
+from forget.verdict.terms import Terms
 from made_study import Study
 from scheduler.slurm.fake_commands import FakeCommands
 from scheduler.slurm.stub_study import StubStudy
@@ -455,6 +460,7 @@ def test_the_shape_of_a_comparison() -> None:
         missing=(),
         task=finding("task:arithmetic", truncation_rate=0.0),
         drift=drift(),
+        **judged_average(),
     )
     line = ModelLine(name="base", step=0, digest="d", evaluations={})
     record = SweepRecord(
@@ -477,16 +483,26 @@ def drift() -> dict[str, Any]:
 
 
 def finding(name: str, **details: float) -> Finding:
-    change = PairedDifference(-0.1, 0.1, 10)
+    base, other = np.array([1.0, 1.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0, 0.0])
+    evidence = weigh(base, other, None, name)
     return Finding(
         benchmark=name,
         metric="acc",
-        score=0.5,
-        base_score=0.6,
-        change=change,
+        score=0.25,
+        base_score=0.75,
+        change=evidence.change,
+        judgement=judge_together([[Case(evidence, 0.75, 0.5, 2.0)]], Terms())[0][0],
+        chance=0.5,
         details=details,
         base_details=details,
     )
+
+
+def judged_average() -> dict[str, Any]:
+    evidence = weigh(np.array([1.0, 1.0]), np.array([1.0, 0.0]), None, "a")
+    average = macro_average([evidence.change])
+    judgement = judge_average(average, [evidence], 2.0, Terms())
+    return {"average_so_far": average, "judgement": judgement}
 
 
 def test_the_shape_of_a_report() -> None:
@@ -498,6 +514,7 @@ def test_the_shape_of_a_report() -> None:
         missing=(),
         task=finding("task:arithmetic", truncation_rate=0.0),
         drift=drift(),
+        **judged_average(),
     )
     record = SweepRecord(
         title="t",
@@ -511,6 +528,15 @@ def test_the_shape_of_a_report() -> None:
     found = findings_as_plain(Findings(record=record, checkpoints=(checkpoint,)))
     documented = example("`forget run --json`, `forget eval --json`, `forget report --json`")
     assert shape(documented, ("fingerprint",)) == shape(found, ("fingerprint",))
+
+
+def test_the_shape_of_two_models_compared(alone: Path) -> None:
+    make_results(alone / "a", {"x": {"acc": [1.0] * 90}})
+    make_results(
+        alone / "b", {"x": {"acc": [0.0] * 90}, "y": {"acc": [1.0]}}, lm_eval_version="0.4.12"
+    )
+    found = output("compare", "a", "b", "--despite", "lm-eval")
+    assert shape(example("`forget compare --json`")) == shape(found)
 
 
 def test_every_key_of_the_distance_is_explained() -> None:

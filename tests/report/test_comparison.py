@@ -13,7 +13,7 @@ from rich.console import Console
 
 from forget.evaluation.record import SweepRecord
 from forget.report.comparison import Outcome, comparison_as_plain, render_comparison
-from forget.report.findings import collect
+from forget.verdict.findings import collect
 
 
 @pytest.fixture

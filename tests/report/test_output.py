@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console
 
 from forget.evaluation.record import SweepRecord
-from forget.report.findings import collect
 from forget.report.plain import findings_as_plain
 from forget.report.terminal import render
+from forget.verdict.findings import collect
 
 DRIFT: dict[str, Any] = {
     "prompts": 16,
@@ -23,6 +23,49 @@ DRIFT: dict[str, Any] = {
     "unchanged_weights": 0.931,
     "relative_change": 1.23e-3,
 }
+
+
+EXPECTED: list[dict[str, Any]] = [
+    {
+        "benchmark": "a",
+        "metric": "acc",
+        "score": 0.25,
+        "base_score": 0.5,
+        "delta": -0.25,
+        "stderr": pytest.approx(sqrt(1.5 / 7 / 8)),
+        "items": 8,
+        "required_items": 1172,
+        "lost": 2,
+        "gained": 0,
+        "clusters": None,
+        "verdict": "inconclusive",
+        # half an item more in each cell: 2.5 lost and .5 gained of 10
+        "interval": pytest.approx(
+            [-0.2 + sign * 1.959964 * sqrt((0.3 - 0.04) / 10) for sign in (-1, 1)], abs=1e-6
+        ),
+        "method": "Agresti-Min",
+        "test": "exact McNemar",
+        "p": 0.5,
+        "p_mid": 0.25,
+        "p_holm": 1.0,
+    },
+    {
+        "benchmark": "b",
+        "metric": "acc",
+        "score": 0.75,
+        "base_score": 0.5,
+        "delta": 0.25,
+        "stderr": pytest.approx(0.25),
+        "items": 4,
+        "required_items": 4,
+        "lost": 0,
+        "gained": 1,
+        "verdict": "inconclusive",
+        "p": 1.0,
+        "p_mid": 0.5,
+        "p_holm": 1.0,
+    },
+]
 
 
 def screen(record: SweepRecord, root: Path) -> str:
@@ -48,32 +91,16 @@ def test_the_documented_shape(full: SweepRecord, tmp_path: Path) -> None:
     first, second = plain["checkpoints"]
     assert (first["name"], first["step"]) == ("step-000100", 100)
     assert (second["name"], second["step"]) == ("step-000200", 200)
-    assert first["benchmarks"] == [
-        {
-            "benchmark": "a",
-            "metric": "acc",
-            "score": 0.25,
-            "base_score": 0.5,
-            "delta": -0.25,
-            "stderr": pytest.approx(sqrt(1.5 / 7 / 8)),
-            "items": 8,
-            "required_items": 1172,
-        },
-        {
-            "benchmark": "b",
-            "metric": "acc",
-            "score": 0.75,
-            "base_score": 0.5,
-            "delta": 0.25,
-            "stderr": pytest.approx(0.25),
-            "items": 4,
-            "required_items": 4,
-        },
-    ]
+    for found, expected in zip(first["benchmarks"], EXPECTED, strict=True):
+        assert {key: found[key] for key in expected} == expected
+    assert set(first["benchmarks"][0]) - set(EXPECTED[0]) == {
+        *("bootstrap", "corrected", "band", "p_equivalent", "detectable", "detectable_holm"),
+        *("p_bh", "p_max", "reason", "forgetting", "backward_transfer"),
+    }
     assert first["missing"] == []
     assert first["average"]["delta"] == 0.0
     assert first["worst"] == {"benchmark": "a", "delta": -0.25}
-    assert first["task_accuracy"] == {
+    expected = {
         "task": "sums",
         "score": 1.0,
         "base_score": 0.25,
@@ -83,6 +110,7 @@ def test_the_documented_shape(full: SweepRecord, tmp_path: Path) -> None:
         "truncation_rate": 0.25,
         "base_truncation_rate": 0.5,
     }
+    assert {key: first["task_accuracy"][key] for key in expected} == expected
 
 
 def test_one_item_and_missing_ones_are_null_not_nan(bench: Any, tmp_path: Path) -> None:
@@ -147,11 +175,15 @@ def test_what_was_not_measured_is_not_mentioned(full: SweepRecord, tmp_path: Pat
 def test_the_table_has_the_numbers(full: SweepRecord, tmp_path: Path) -> None:
     text = screen(full, tmp_path).split("step-000200 against tiny")[0]
     assert "step-000100 against tiny" in text
-    assert row(text, "a") == ["a", "acc", "50.0", "25.0", "-25.0", "16.4", "8 of 1,172"]
-    assert row(text, "b") == ["b", "acc", "50.0", "75.0", "+25.0", "25.0", "4"]
-    assert row(text, "average")[4:6] == ["+0.0", "14.9"]
-    assert "worst: a -25.0" in text
-    task = "task accuracy (sums, 4 held-out problems): 25.0 -> 100.0 (+75.0 ± 25.0)"
+    judged = ["-25.0", "[-51.6, +11.6]", "1.00", "inconclusive"]
+    assert row(text, "a") == ["a", "acc", "50.0", "25.0", *judged, "8 of 1,172"]
+    judged = ["+25.0", "[-27.6, +60.9]", "1.00", "inconclusive"]
+    assert row(text, "b") == ["b", "acc", "50.0", "75.0", *judged, "4"]
+    assert row(text, "average")[4:8] == ["+0.0", "[-28.8, +25.5]", "1.00", "inconclusive"]
+    assert "average: inconclusive. The truth may lie anywhere from -28.8 to +25.5 points" in text
+    worst = "worst: a -25.0 [-56.1, +16.1], allowing for its being the worst of 2; p = 0.50"
+    assert worst in text
+    task = "task accuracy (sums, 4 held-out problems): 25.0 -> 100.0 (+75.0 [-1.6, +100.0])"
     assert " ".join(text.split()).count(task) == 1
     assert "cut at the length limit: 50.0 % -> 25.0 %" in " ".join(text.split())
 
@@ -159,7 +191,9 @@ def test_the_table_has_the_numbers(full: SweepRecord, tmp_path: Path) -> None:
 def test_the_reader_is_told_what_the_numbers_mean(full: SweepRecord, tmp_path: Path) -> None:
     text = " ".join(screen(full, tmp_path).split())
     assert "negative = forgotten" in text
-    assert "standard error of the paired difference" in text
+    assert "95 % confidence interval" in text
+    assert "forgot, improved: p < 0.05" in text
+    assert "the margin (1.0 points)" in text
 
 
 def test_what_is_missing_is_shown_and_not_averaged(bench: Any, tmp_path: Path) -> None:
@@ -167,14 +201,16 @@ def test_what_is_missing_is_shown_and_not_averaged(bench: Any, tmp_path: Path) -
     bench.model("c", {"a": [0, 0], "b": None})
     text = screen(bench.record(["a", "b"]), tmp_path)
     assert "not evaluated" in row(text, "b")
-    assert "average" not in text
+    assert "│ average" not in text
+    assert "average of those that are evaluated: inconclusive" in text
 
 
 def test_one_item_shows_no_error(bench: Any, tmp_path: Path) -> None:
     bench.model("base", {"a": [1]})
     bench.model("c", {"a": [0]})
     text = screen(bench.record(["a"]), tmp_path)
-    assert row(text, "a") == ["a", "acc", "100.0", "0.0", "-100.0", "-", "1"]
+    judged = ["-100.0", "-", "-", "inconclusive"]
+    assert row(text, "a") == ["a", "acc", "100.0", "0.0", *judged, "1"]
 
 
 def test_names_are_not_markup(bench: Any, tmp_path: Path) -> None:
@@ -188,7 +224,7 @@ def test_no_checkpoint_yet(bench: Any, tmp_path: Path) -> None:
     assert "There is no checkpoint yet." in screen(bench.record(["a"]), tmp_path)
 
 
-def test_only_a_change_beyond_two_errors_has_a_colour(bench: Any, tmp_path: Path) -> None:
+def test_only_a_change_that_is_sure_has_a_colour(bench: Any, tmp_path: Path) -> None:
     bench.model("base", {"sure": [1] * 20, "unsure": [1] * 20, "won": [0] * 20})
     bench.model("c", {"sure": [0] * 10 + [1] * 10, "unsure": [0] + [1] * 19, "won": [1] * 20})
     console = Console(
@@ -196,7 +232,6 @@ def test_only_a_change_beyond_two_errors_has_a_colour(bench: Any, tmp_path: Path
     )
     console.print(render(collect(bench.record(["sure", "unsure", "won"]), tmp_path)))
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert re.search(r"\x1b\[31m *-50\.0 *\x1b", text)
+    assert re.search(r"\x1b\[1;31m *-50\.0 *\x1b", text)
     assert re.search(r"\x1b\[32m *\+100\.0 *\x1b", text)
-    assert re.search(r"[^m] *-5\.0 ", text)
-    assert not re.search(r"\x1b\[3\dm *-5\.0", text)
+    assert re.search(r"\x1b\[2m *-5\.0\x1b", text)

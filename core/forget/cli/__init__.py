@@ -21,6 +21,7 @@ _COMMANDS = {
     "retry": "submit again what was given up",
     "advance": "submit the next jobs of a cluster (jobs do it by themselves)",
     "eval": "evaluate checkpoints you already have against their base model",
+    "compare": "compare two models, runs or results of lm-eval item by item",
     "interpolate": "make models between a base model and a checkpoint (WiSE-FT)",
     "report": "show what runs and comparisons have found",
     "data": "show, verify and fetch data: sources, prepared data, trajectories",

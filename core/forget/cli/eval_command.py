@@ -103,9 +103,9 @@ def _evaluate(what: _Comparison, asked: _Asked, session: Session, as_json: bool)
     from forget.cli.console import print_json, print_table, quiet_libraries
     from forget.comparison import check_parity, compare, measure_noise
     from forget.report.agreement import agreements_as_plain, render_agreements, require
-    from forget.report.findings import collect
     from forget.report.plain import findings_as_plain
     from forget.report.terminal import render
+    from forget.verdict.findings import collect
 
     parity, noise = None, None
     with quiet_libraries(session.workspace.root / "reports" / "eval.log") as screen:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "data_option",
     "json_option",
+    "margin_option",
     "names",
     "optional_request_from",
     "out_option",
@@ -47,6 +48,12 @@ out_option = click.option(
     show_default=True,
     type=click.Path(path_type=Path),
     help="Output folder of the runs.",
+)
+margin_option = click.option(
+    "--margin",
+    default=0.01,
+    show_default=True,
+    help="The largest drop that does not matter: 0.01 is one point of 100.",
 )
 _SESSION_OPTIONS = (
     registry_option,

@@ -2,37 +2,163 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from forget.cli.options import json_option, out_option
+from forget.cli.options import json_option, margin_option, names, out_option
+
+if TYPE_CHECKING:
+    from forget.report.material import Material
+    from forget.verdict.terms import Terms
 
 _EPILOG = """\b
 Examples:
   forget report
-  forget report runs/demo/smollm2-135m/arithmetic/gt-sft/seed-0
+  forget report --html report.html
+  forget report --html report.html --figures figures --format pdf,png --tables tables
   forget report runs/demo/smollm2-135m/arithmetic/gt-sft/seed-0 --json
+  forget report --razor
 """
+
+
+class _Wanted(NamedTuple):
+    """What is to be written, and where to."""
+
+    html: Path | None
+    figures: Path | None
+    formats: Sequence[str]
+    tables: Path | None
+
+    def __bool__(self) -> bool:
+        return any((self.html, self.figures, self.tables))
 
 
 @click.command("report", epilog=_EPILOG)
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @out_option
+@click.option(
+    "--html", type=click.Path(path_type=Path), help="Write all of it as one page, to be opened."
+)
+@click.option(
+    "--figures", type=click.Path(path_type=Path), help="Draw the figures of a paper into a folder."
+)
+@click.option(
+    "--format",
+    "formats",
+    default="pdf,png",
+    show_default=True,
+    help="Of the figures: pdf, png, svg.",
+)
+@click.option(
+    "--tables",
+    type=click.Path(path_type=Path),
+    help="Write tables into a folder: Markdown, LaTeX, CSV, Parquet.",
+)
+@click.option("--razor", is_flag=True, help="Ask whether the KL to the base tells forgetting.")
+@click.option("--all", "every", is_flag=True, help="Show a table for every checkpoint.")
+@margin_option
+@click.option(
+    "--over",
+    type=click.Choice(["benchmarks", "checkpoints"]),
+    default="benchmarks",
+    show_default=True,
+    help="What Holm's correction counts: a checkpoint's benchmarks, or those of all checkpoints.",
+)
 @json_option
-def command(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
+def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:
     """Show what RUNS (run directories; default: all of the output folder) have found."""
-    from forget.cli.console import print_outcomes, print_table
     from forget.report.comparison import Outcome
-    from forget.report.findings import collect
-    from forget.report.records import find_records
+    from forget.verdict.records import find_records
+    from forget.verdict.results import known_benchmarks, load_findings
+    from forget.verdict.terms import Terms
+
+    formats = names(options.pop("formats")) or ()
+    wanted = _Wanted(options.pop("html"), options.pop("figures"), formats, options.pop("tables"))
+    razor, every = options.pop("razor"), options.pop("every")
+    terms = known_benchmarks(Terms(**options))
+    _check(wanted)
+    found = find_records(runs, out)
+    judged = load_findings(found, terms)
+    material = None
+    if wanted or razor:
+        from forget.report.gathering import gather
+
+        material = gather(found, judged, _again(runs, out, wanted, terms))
+    outcomes = [
+        Outcome(one.record.title, str(one.path), findings)
+        for one, (_, findings) in zip(found, judged, strict=True)
+    ]
+    if material is not None and wanted:
+        _write(material, wanted)
+    _show(outcomes, material if razor else None, as_json=as_json, tables=not wanted, every=every)
+
+
+def _check(wanted: _Wanted) -> None:
+    """Find what cannot be written before minutes are spent on it."""
+    from forget.report import figures, tables
+    from forget.report.written import check_request
+    from forget.store.atomic import ensure_writable
+
+    if wanted.html:
+        ensure_writable(wanted.html.absolute().parent, "folder of the page", "--html")
+    if wanted.figures:
+        check_request("figures", wanted.figures, wanted.formats, figures.FORMATS)
+    if wanted.tables:
+        check_request("tables", wanted.tables, tables.FORMATS, tables.FORMATS)
+
+
+def _write(material: Material, wanted: _Wanted) -> None:
+    from forget.report.figures import write_figures
+    from forget.report.page import write_page
+    from forget.report.tables import write_tables
+
+    if wanted.html:
+        write_page(material, wanted.html)
+        click.echo(f"page: {wanted.html}", err=True)
+    for what, folder in (("figures", wanted.figures), ("tables", wanted.tables)):
+        if folder is None:
+            continue
+        written = (
+            write_figures(material, folder, wanted.formats)
+            if what == "figures"
+            else write_tables(material, folder)
+        )
+        click.echo(f"{what}: {len(written.files)} files in {folder}", err=True)
+        for name, reason in written.omitted.items():
+            click.echo(f"  left out: {name}: {reason}", err=True)
+
+
+def _show(
+    outcomes: Sequence[Any], material: Material | None, *, as_json: bool, tables: bool, every: bool
+) -> None:
+    from forget.cli.console import print_json, print_outcomes, print_table
+    from forget.report.comparison import comparison_as_plain
+    from forget.report.plain import findings_as_plain
+    from forget.report.razor import razor_as_plain, render_razor
     from forget.report.terminal import render
 
-    outcomes = [
-        Outcome(found.record.title, str(found.path), collect(found.record, found.root))
-        for found in find_records(runs, out)
-    ]
-    for outcome in () if as_json else outcomes:
+    if as_json and material is not None:
+        plain = [findings_as_plain(outcome.findings) for outcome in outcomes]
+        whole = {"runs": plain, "comparison": comparison_as_plain(outcomes)}
+        print_json({**whole, "razor": razor_as_plain(material.razor)})
+        return
+    for outcome in outcomes if tables and not as_json else ():
         click.secho(outcome.run, bold=True)
-        print_table(render(outcome.findings))
+        print_table(render(outcome.findings, every=every))
     print_outcomes(outcomes, as_json, several=len(outcomes) > 1)
+    if material is not None:
+        print_table(render_razor(material.razor))
+
+
+def _again(runs: Sequence[Path], out: Path, wanted: _Wanted, terms: Terms) -> list[str]:
+    """Return the command line that makes the same report."""
+    command = ["forget", "report", *map(str, runs), "--out", str(out)]
+    command += ["--html", str(wanted.html)] if wanted.html else []
+    if wanted.figures:
+        command += ["--figures", str(wanted.figures), "--format", ",".join(wanted.formats)]
+    command += ["--tables", str(wanted.tables)] if wanted.tables else []
+    command += ["--margin", f"{terms.margin:g}", "--over", terms.over]
+    return command

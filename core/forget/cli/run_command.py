@@ -148,9 +148,9 @@ def _execute(
 def _carry_out(planned: Plan, session: Session, as_json: bool) -> None:
     from forget.cli.console import print_outcomes, print_table, quiet_libraries
     from forget.report.comparison import Outcome
-    from forget.report.findings import collect
     from forget.report.terminal import render
     from forget.run import carry_out
+    from forget.verdict.findings import collect
 
     outcomes = []
     for run in planned.runs:

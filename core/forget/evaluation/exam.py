@@ -116,6 +116,10 @@ class BenchmarkExam:
         """See `Exam.requests`; the tokenizer does not matter: prompts are plain text."""
         return [request for task in self._bound() for request in task.requests()]
 
+    def questions(self) -> list[tuple[str, str, int]]:
+        """Return what its items will pair by, see `Item`; loads the data on first use."""
+        return [question for task in self._bound() for question in task.questions()]
+
     def documents(self) -> int:
         """Count the documents of its tasks, whatever the limit leaves of them."""
         return sum(task.documents() for task in self._bound())

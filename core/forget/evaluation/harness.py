@@ -29,6 +29,7 @@ __all__ = [
     "Choice",
     "ScoredDocument",
     "bind",
+    "document_digest",
     "hf_model",
 ]
 
@@ -92,6 +93,11 @@ class BoundTask:
         """Return the requests in lm-eval's order."""
         return [_request(instance) for instance in self.task.instances]
 
+    def questions(self) -> list[tuple[str, str, int]]:
+        """Return what its items will pair by, see `Item`."""
+        documents = {instance.doc_id: instance.doc for instance in self.task.instances}
+        return [(self.name, document_digest(doc), doc_id) for doc_id, doc in documents.items()]
+
     def documents(self) -> int:
         """Count all documents of the split that is scored."""
         return len(self.task.eval_docs)
@@ -128,7 +134,7 @@ class BoundTask:
         return ScoredDocument(
             task=self.name,
             doc_id=doc_id,
-            doc_hash=_digest(doc),
+            doc_hash=document_digest(doc),
             metrics={name: _number(value) for name, value in metrics.items() if _is_number(value)},
             target=str(self.task.doc_to_target(doc)),
             prompt=str(instances[0].args[0]),
@@ -139,7 +145,7 @@ class BoundTask:
     def _cluster(self, doc: Mapping[str, Any]) -> str:
         field = self.benchmark.cluster
         shared = None if field is None else doc[field]
-        return "" if shared is None else _digest(shared)
+        return "" if shared is None else document_digest(shared)
 
     def _choice(
         self, doc: Mapping[str, Any], responses: Sequence[Any], metrics: Mapping[str, float]
@@ -304,8 +310,9 @@ def _request(instance: Any) -> Request:
     )
 
 
-def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
+def document_digest(doc: Any) -> str:
+    """Return the digest that items pair by; the same for a document read back from JSON."""
+    text = json.dumps(doc, sort_keys=True, default=str, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

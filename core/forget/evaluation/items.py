@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["Item", "read_items", "read_scores", "write_items"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Item", "ItemScores", "read_items", "read_scores", "write_items"]
+
+_KEYS = ["task", "doc_hash", "doc_id"]
 
 
 @attrs.frozen(kw_only=True)
@@ -75,10 +82,53 @@ def read_items(path: Path) -> list[Item]:
     ]
 
 
-def read_scores(path: Path) -> dict[tuple[str, str, int], float]:
-    """Read the scores alone, by ``(task, doc_hash, doc_id)``."""
+class ItemScores(NamedTuple):
+    """The scores of an evaluation's items, and which items they are.
+
+    Attributes:
+        keys: Columns `task`, `doc_hash`, `doc_id`, a row for each item.
+        scores: Value of the metric that counts, shape (items,).
+        clusters: What each item shares with others, see `Item`; empty where that is not known.
+    """
+
+    keys: pa.Table
+    scores: NDArray[np.float64]
+    clusters: Sequence[str] = ()
+
+    @property
+    def tasks(self) -> list[str]:
+        """The lm-eval task of each item."""
+        return list(self.keys["task"].to_pylist())
+
+    def same_keys(self, other: ItemScores) -> bool:
+        """Say whether another evaluation has the same items in the same order."""
+        return bool(self.keys.equals(other.keys))
+
+    def rows(self) -> dict[tuple[str, str, int], int]:
+        """Return the row of each item, by ``(task, doc_hash, doc_id)``."""
+        columns = [self.keys[name].to_pylist() for name in _KEYS]
+        return {key: row for row, key in enumerate(zip(*columns, strict=True))}
+
+    def rows_of(self, other: ItemScores, rows: Sequence[int]) -> list[int]:
+        """Return the rows that here have the items of some rows of another evaluation."""
+        if self.same_keys(other):
+            return list(rows)
+        known = self.rows()
+        keys = list(other.rows())
+        return [known[keys[row]] for row in rows]
+
+    def name_of(self, row: int) -> tuple[str, int]:
+        """Return the task and the document number of an item."""
+        return self.keys["task"][row].as_py(), self.keys["doc_id"][row].as_py()
+
+
+def read_scores(path: Path) -> ItemScores:
+    """Read the scores alone, and what items pair and cluster by."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path, columns=["task", "doc_hash", "doc_id", "score"]).to_pydict()
-    keys = zip(table["task"], table["doc_hash"], table["doc_id"], strict=True)
-    return dict(zip(keys, table["score"], strict=True))
+    with pq.ParquetFile(path) as file:
+        clustered = "cluster" in file.schema_arrow.names
+        table = file.read([*_KEYS, "score", *(["cluster"] if clustered else [])])
+    clusters = table["cluster"].to_pylist() if clustered else []
+    scores = table["score"].to_numpy().astype(np.float64)
+    return ItemScores(table.select(_KEYS), scores, clusters)

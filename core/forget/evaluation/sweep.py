@@ -23,7 +23,14 @@ from forget.store.atomic import staged_folder, write_json
 from forget.store.layout import Workspace
 from forget.store.manifest import complete_kind, read_manifest, seal, verify
 
-__all__ = ["Evaluation", "Sweep", "fingerprint_name", "is_evaluation", "read_evaluation"]
+__all__ = [
+    "Evaluation",
+    "Sweep",
+    "fingerprint_name",
+    "intact_evaluation",
+    "is_evaluation",
+    "read_evaluation",
+]
 
 _RATES = {"score": 1.0, "generate": 4.0}
 """Relative seconds per unit of cost where nothing was measured: a written token takes longer."""
@@ -74,6 +81,21 @@ def read_evaluation(folder: Path) -> Evaluation | None:
         items=plain["items"],
         details=plain["details"],
     )
+
+
+def intact_evaluation(folder: Path) -> Evaluation | None:
+    """Read a finished evaluation whose files are read through; None if it is not there.
+
+    Raises:
+        DataError: It was changed, or cut short.
+    """
+    evaluation = read_evaluation(folder)
+    if evaluation is not None and verify(folder) is None:
+        raise DataError(
+            f"{folder} is damaged or was changed: its files do not have the digests in its "
+            "manifest. Run the command that made it again: it is evaluated anew, and nothing else."
+        )
+    return evaluation
 
 
 def fingerprint_name(engine: Engine) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from math import isinf
+from math import inf, isinf
 from typing import NamedTuple
 
-__all__ = ["Estimate", "Interval", "equivalence_p"]
+__all__ = ["Estimate", "Interval", "checked_level", "equivalence_p"]
 
 
 class Interval(NamedTuple):
@@ -15,6 +15,17 @@ class Interval(NamedTuple):
     high: float
 
 
+def checked_level(level: float) -> float:
+    """Return a confidence level.
+
+    Raises:
+        ValueError: It does not lie in (0, 1).
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"a confidence level must lie in (0, 1), not {level}")
+    return level
+
+
 class Estimate(NamedTuple):
     """A centre with an error that is normal, or Student's with so many degrees of freedom.
 
@@ -22,27 +33,40 @@ class Estimate(NamedTuple):
         centre: Middle of its intervals.
         spread: Standard error that they are made of.
         degrees: Degrees of freedom; infinite for the normal distribution.
+        limit: The largest difference there can be; intervals end there.
     """
 
     centre: float
     spread: float
     degrees: float
+    limit: float = inf
 
     def interval(self, level: float = 0.95) -> Interval:
         """Return the two-sided confidence interval.
 
         Args:
             level: Its confidence, in (0, 1).
+
+        Raises:
+            ValueError: The level does not lie in (0, 1).
         """
-        return self.within(self.quantile((1 + level) / 2))
+        return self.within(self.quantile((1 + checked_level(level)) / 2))
 
     def within(self, factor: float) -> Interval:
         """Return the interval of so many standard errors each way."""
-        return Interval(self.centre - factor * self.spread, self.centre + factor * self.spread)
+        low, high = self.centre - factor * self.spread, self.centre + factor * self.spread
+        return Interval(max(low, -self.limit), min(high, self.limit))
 
     def lower_bound(self, level: float = 0.95) -> float:
-        """Return the one-sided lower confidence bound: non-inferiority, if it is above -margin."""
-        return self.centre - self.quantile(level) * self.spread
+        """Return the one-sided lower confidence bound: non-inferiority, if it is above -margin.
+
+        Args:
+            level: Its confidence, in (0, 1).
+
+        Raises:
+            ValueError: The level does not lie in (0, 1).
+        """
+        return self.centre - self.quantile(checked_level(level)) * self.spread
 
     def quantile(self, share: float) -> float:
         """Return a quantile of the standard normal or Student's distribution."""
@@ -79,7 +103,7 @@ def equivalence_p(estimate: Estimate, margin: float) -> float:
     Raises:
         ValueError: The margin is not positive.
     """
-    if margin <= 0:
+    if not margin > 0:
         raise ValueError(f"a margin must be above 0, not {margin}")
     below, above = estimate.centre + margin, margin - estimate.centre
     return max(estimate._upper(below), estimate._upper(above))

@@ -29,7 +29,7 @@ def sample_size(psi: float, delta: float, alpha: float = 0.05, power: float = 0.
         power: Probability to find it.
 
     Raises:
-        ValueError: There is no such discordance with such a drop.
+        ValueError: There is no such discordance with such a drop, no such level or power.
     """
     if not 0 < abs(delta) <= psi <= 1:
         raise ValueError(f"need 0 < |delta| <= psi <= 1, not delta {delta}, psi {psi}")
@@ -49,7 +49,14 @@ def unpaired_sample_size(
         delta: The drop to be found.
         alpha: Two-sided level.
         power: Probability to find it.
+
+    Raises:
+        ValueError: There is no such accuracy, drop, level or power.
     """
+    if not (0 < accuracy < 1 and 0 < abs(delta) <= 1):
+        raise ValueError(
+            f"need an accuracy in (0, 1) and a drop up to 1 that is not 0, not {accuracy}, {delta}"
+        )
     return ceil(2 * accuracy * (1 - accuracy) * ((_z(1 - alpha / 2) + _z(power)) / delta) ** 2)
 
 
@@ -66,7 +73,12 @@ def equivalence_sample_size(
         margin: The largest difference that does not matter.
         alpha: Level of each one-sided test.
         power: Probability to show it.
+
+    Raises:
+        ValueError: There is no such discordance, margin, level or power.
     """
+    if not (0 < psi <= 1 and margin > 0):
+        raise ValueError(f"need psi in (0, 1] and a margin above 0, not {psi}, {margin}")
     return ceil(psi * ((_z(1 - alpha) + _z((1 + power) / 2)) / margin) ** 2)
 
 
@@ -80,11 +92,18 @@ def minimal_detectable_effect(stderr: float, alpha: float = 0.05, power: float =
         stderr: The standard error.
         alpha: Two-sided level; alpha / 10 at the first of Holm's steps over ten benchmarks.
         power: Probability to find it.
+
+    Raises:
+        ValueError: The error is negative, or there is no such level or power.
     """
+    if not stderr >= 0:
+        raise ValueError(f"a standard error cannot be {stderr}")
     return (_z(1 - alpha / 2) + _z(power)) * stderr
 
 
 def _z(share: float) -> float:
     from scipy import special
 
+    if not 0 < share < 1:
+        raise ValueError(f"level and power must lie in (0, 1): there is no quantile of {share}")
     return float(special.ndtri(share))

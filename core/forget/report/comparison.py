@@ -10,9 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from forget.report.findings import CheckpointFindings, Findings
-from forget.report.terminal import change_cells, nats, points
+from forget.report.terminal import change_cells, nats, points, signed
 from forget.variants import shown
+from forget.verdict.findings import CheckpointFindings, Findings
 
 __all__ = ["Outcome", "comparison_as_plain", "render_comparison"]
 
@@ -35,8 +35,7 @@ class Outcome(NamedTuple):
     @property
     def last(self) -> list[CheckpointFindings]:
         """The last checkpoint, and the models made of it."""
-        checkpoints = self.findings.checkpoints
-        return [found for found in checkpoints if found.step == checkpoints[-1].step]
+        return self.findings.judged
 
 
 def render_comparison(outcomes: Sequence[Outcome]) -> RenderableType:
@@ -98,6 +97,7 @@ def _line(outcome: Outcome, found: CheckpointFindings) -> dict[str, Any]:
         "task_stderr": task.change.stderr if task else None,
         "average_delta": average.delta if average else None,
         "average_stderr": average.stderr if average else None,
+        "verdict": found.judgement.verdict if average and found.judgement else None,
         "worst": {"benchmark": worst.benchmark, "delta": worst.change.delta} if worst else None,
         "kl_to_base": found.drift.get("kl_to_base"),
     }
@@ -113,15 +113,15 @@ def _task(found: CheckpointFindings) -> Iterator[str | Text]:
         yield from ("-", "-", "-")
         return
     yield points(found.task.score)
-    yield from change_cells(found.task.change)
+    yield from change_cells(found.task.change, found.task.judgement)
 
 
 def _forgotten(found: CheckpointFindings) -> Iterator[str | Text]:
     if found.average is None or found.worst is None:
         yield from ("-", "-", "-")
         return
-    yield from change_cells(found.average)
+    yield from change_cells(found.average, found.judgement)
     if found.worst.change.delta >= 0:
         yield "none"
         return
-    yield f"{found.worst.benchmark} {change_cells(found.worst.change)[0]}"
+    yield f"{found.worst.benchmark} {signed(found.worst.change.delta)}"

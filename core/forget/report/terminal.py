@@ -9,68 +9,178 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from forget.metrics import Average, PairedDifference
-from forget.report.findings import CheckpointFindings, Finding, Findings
+from forget.metrics import Average, Interval, PairedDifference
+from forget.report.plain import completeness
+from forget.verdict.findings import CheckpointFindings, Finding, Findings
+from forget.verdict.judging import Judgement
+from forget.verdict.words import TITLES
 
-__all__ = ["beyond_error", "change_cells", "nats", "points", "render", "signed"]
+__all__ = [
+    "change_cells",
+    "checkpoint_summary",
+    "checkpoint_table",
+    "nats",
+    "points",
+    "render",
+    "signed",
+]
 
 _EXPLANATION = (
-    "delta = checkpoint - base on the same items, in points of 100; negative = forgotten. "
-    "± is the standard error of the paired difference: a delta within two of them may be chance."
+    "delta = checkpoint - base on the same items, in points of 100, with its 95 % confidence "
+    "interval; negative = forgotten. p is corrected for the number of benchmarks (Holm). forgot, "
+    "improved: p < 0.05. kept: a drop of more than the margin ({margin} points) is ruled out. "
+    "inconclusive: too few items to say."
 )
+_SHORT = 14
+"""Characters of a metric's name that stay on one line."""
+_STYLES = {"forgot": "bold red", "improved": "green", "kept": "", "inconclusive": "dim"}
 
 
-def render(findings: Findings) -> RenderableType:
-    """Return one table per checkpoint, a summary line under each, and how to read them."""
+def render(findings: Findings, *, every: bool = False) -> RenderableType:
+    """Return a table of each checkpoint that is judged, and how to read it.
+
+    Of a run that is its last step, and the models made of it; the steps before have a line each.
+
+    Args:
+        findings: What was found.
+        every: A table for each of the steps before, too.
+    """
     parts: list[RenderableType] = []
-    for checkpoint in findings.checkpoints:
+    judged = findings.judged
+    if len(judged) < len(findings.checkpoints) and not every:
+        parts += [_trajectory(findings), Text()]
+    for checkpoint in findings.checkpoints if every else judged:
         heading = f"{checkpoint.name} against {findings.record.base_model}"
-        parts += [Text(heading, style="bold"), _table(checkpoint), *_summary(checkpoint), Text()]
+        parts += [
+            Text(heading, style="bold"),
+            checkpoint_table(checkpoint),
+            *checkpoint_summary(checkpoint),
+            Text(),
+        ]
     if not findings.checkpoints:
         parts.append(Text("There is no checkpoint yet."))
-    return Group(*parts, Text(_EXPLANATION, style="dim"))
+    explanation = _EXPLANATION.format(margin=points(findings.terms.margin))
+    return Group(*parts, Text(explanation, style="dim"))
 
 
-def _table(checkpoint: CheckpointFindings) -> Table:
-    table = Table()
-    table.add_column("benchmark", no_wrap=True)
-    table.add_column("metric", no_wrap=True)
-    for heading in ("base", "score", "delta", "±", "items"):
+def _trajectory(findings: Findings) -> Table:
+    """Return a line for each checkpoint: what it learned, and what it forgot on average."""
+    table = Table(title="all checkpoints", title_justify="left")
+    table.add_column("checkpoint", overflow="fold")
+    for heading in ("task", "average", "band"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for finding in checkpoint.benchmarks:
-        table.add_row(finding.benchmark, finding.metric, *_numbers(finding))
-    for name in checkpoint.missing:
-        table.add_row(name, "", "", "not evaluated", "", "", "")
-    if checkpoint.average is not None:
-        table.add_section()
-        table.add_row("average", "", "", "", *change_cells(checkpoint.average), "")
+    table.add_column("worst", overflow="fold")
+    table.add_column("KL", justify="right", no_wrap=True)
+    table.add_column("forgot", overflow="fold")
+    for checkpoint in findings.checkpoints:
+        task, average, worst = checkpoint.task, checkpoint.average, checkpoint.worst
+        judgement = checkpoint.judgement
+        forgot = [f for f in checkpoint.benchmarks if f.judgement.verdict == "forgot"]
+        scored = f"{len(checkpoint.benchmarks)} of {len(findings.record.benchmarks)} benchmarks"
+        table.add_row(
+            checkpoint.name,
+            points(task.score) if task else "-",
+            signed(average.delta) if average else scored,
+            _ends(judgement.band) if average and judgement else "",
+            f"{worst.benchmark} {signed(worst.change.delta)}" if worst else "-",
+            nats(checkpoint.drift.get("kl_to_base"), digits=2),
+            ", ".join(f.benchmark for f in forgot) or "-",
+        )
     return table
 
 
-def _numbers(finding: Finding) -> list[str | Text]:
-    required = finding.details.get("required_items")
-    items = f"{finding.change.items:,}"
-    if required is not None and finding.change.items < required:
-        items += f" of {required:,}"
-    return [points(finding.base_score), points(finding.score), *change_cells(finding.change), items]
+def checkpoint_table(checkpoint: CheckpointFindings) -> Table:
+    """Return a line for each benchmark, and their average."""
+    table = Table()
+    table.add_column("benchmark", overflow="fold")
+    table.add_column("metric", overflow="fold")
+    for heading in ("base", "score", "delta", "interval", "p"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("items", justify="right", no_wrap=True)
+    for finding in checkpoint.benchmarks:
+        numbers = [points(finding.base_score), points(finding.score)]
+        judged = _judged(finding.change, finding.judgement)
+        items = completeness(finding)
+        table.add_row(finding.benchmark, _broken(finding.metric), *numbers, *judged, items)
+    for name in checkpoint.missing:
+        table.add_row(name, "", "", "", "", "", "", "not evaluated", "")
+    if checkpoint.average is not None and checkpoint.judgement is not None:
+        table.add_section()
+        judged = _judged(checkpoint.average, checkpoint.judgement)
+        table.add_row("average", "", "", "", *judged, "")
+    return table
 
 
-def _summary(checkpoint: CheckpointFindings) -> Iterator[Text]:
+def _judged(
+    change: PairedDifference | Average, judgement: Judgement
+) -> tuple[str | Text, str, str, Text]:
+    """Return the cells of delta, interval, p and verdict."""
+    style = _STYLES[judgement.verdict]
+    return (
+        Text(signed(change.delta), style=style),
+        _ends(judgement.interval),
+        "-" if judgement.p_holm is None else _probability(judgement.p_holm),
+        Text(judgement.verdict, style=style),
+    )
+
+
+def checkpoint_summary(checkpoint: CheckpointFindings) -> Iterator[Text]:
+    """Yield in words what the table cannot say: average, worst, task, distance from the base."""
     worst, task = checkpoint.worst, checkpoint.task
+    if checkpoint.judgement is not None:
+        what = "average" if checkpoint.average else "average of those that are evaluated"
+        yield _sentence(what, checkpoint.judgement)
     if worst is not None and worst.change.delta < 0:
-        yield Text(f"worst: {worst.benchmark} {signed(worst.change.delta)}")
+        yield Text(f"worst: {worst.benchmark} {_corrected(worst)}")
     elif worst is not None:
         yield Text("worst: no benchmark lost anything")
+    for finding in checkpoint.benchmarks:
+        if finding.judgement.verdict in ("forgot", "improved"):
+            yield _sentence(finding.benchmark, finding.judgement)
     if task is not None:
-        yield Text(
-            f"task accuracy ({task.benchmark.removeprefix('task:')}, {task.change.items} held-out "
-            f"problems): {points(task.base_score)} -> {points(task.score)} "
-            f"({signed(task.change.delta)} ± {_error(task.change.stderr)}); cut at the length "
-            f"limit: {points(task.base_details['truncation_rate'])} % -> "
-            f"{points(task.details['truncation_rate'])} %"
-        )
+        yield Text(_task(task))
     if checkpoint.drift:
         yield Text(_distance(checkpoint.drift))
+
+
+def _task(task: Finding) -> str:
+    said = (
+        f"task accuracy ({task.benchmark.removeprefix('task:')}, {task.change.items} held-out "
+        f"problems): {points(task.base_score)} -> {points(task.score)} "
+        f"({signed(task.change.delta)} {_ends(task.judgement.interval)})"
+    )
+    cut, base_cut = (x.get("truncation_rate") for x in (task.details, task.base_details))
+    if cut is None or base_cut is None:
+        return said
+    return f"{said}; cut at the length limit: {points(base_cut)} % -> {points(cut)} %"
+
+
+def _broken(name: str) -> str:
+    """Break a long name after an underscore."""
+    if len(name) <= _SHORT or "_" not in name[:_SHORT]:
+        return name
+    at = name.rindex("_", 0, _SHORT) + 1
+    return f"{name[:at]}\n{name[at:]}"
+
+
+def _sentence(what: str, judgement: Judgement) -> Text:
+    """Say a verdict and its reason."""
+    style = _STYLES[judgement.verdict]
+    verdict = Text(TITLES[judgement.verdict], style=style)
+    return Text(f"{what}: ").append(verdict).append(f". {judgement.reason}")
+
+
+def _corrected(worst: Finding) -> str:
+    """Say how sure the worst is, being the worst of several."""
+    judgement = worst.judgement
+    said = signed(worst.change.delta)
+    if judgement.corrected is None or judgement.p_max is None:
+        return said
+    return (
+        f"{said} {_ends(judgement.corrected)}, allowing for its being the worst of "
+        f"{judgement.looks}; p = {_probability(judgement.p_max)}"
+    )
 
 
 def _distance(drift: Mapping[str, Any]) -> str:
@@ -86,16 +196,12 @@ def _distance(drift: Mapping[str, Any]) -> str:
     )
 
 
-def change_cells(change: PairedDifference | Average) -> tuple[Text, str]:
-    """Colour a delta only where it is more than two standard errors away from zero."""
-    sure = beyond_error(change.delta, change.stderr)
-    style = ("red" if change.delta < 0 else "green") if sure else ""
+def change_cells(
+    change: PairedDifference | Average, judgement: Judgement | None
+) -> tuple[Text, str]:
+    """Return a delta, coloured where it is more than chance, and its standard error."""
+    style = _STYLES[judgement.verdict] if judgement else ""
     return Text(signed(change.delta), style=style), _error(change.stderr)
-
-
-def beyond_error(delta: float, stderr: float | None) -> bool:
-    """Say whether a delta is more than two standard errors away from zero."""
-    return stderr is not None and abs(delta) > 2 * stderr
 
 
 def nats(value: float | None, digits: int = 3) -> str:
@@ -111,6 +217,14 @@ def points(share: float) -> str:
 def signed(share: float) -> str:
     """Write a change of a share in points of 100, with its sign."""
     return f"{100 * share:+.1f}"
+
+
+def _ends(interval: Interval | None) -> str:
+    return "-" if interval is None else f"[{signed(interval.low)}, {signed(interval.high)}]"
+
+
+def _probability(p: float) -> str:
+    return "<.0001" if p < 1e-4 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
 
 
 def _error(share: float | None) -> str:

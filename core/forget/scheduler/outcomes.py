@@ -9,13 +9,13 @@ from pathlib import Path
 from forget.errors import DataError, ModelError
 from forget.plan import Run
 from forget.report.comparison import Outcome, comparison_as_plain, render_comparison
-from forget.report.findings import collect
 from forget.report.plain import findings_as_plain
 from forget.report.terminal import render
 from forget.run import refresh_record
 from forget.scheduler.units import trained
 from forget.session import Session
 from forget.store.atomic import write_json, write_text
+from forget.verdict.findings import collect
 
 __all__ = ["outcomes_of", "write_report"]
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import attrs
 
+from forget.errors import DataError
+
 __all__ = ["TOP_FOLDERS", "RunFolder", "Workspace", "checkpoint_name", "checkpoint_step", "slug"]
 
 TOP_FOLDERS = ("runs", "evaluations", "trajectories", "reports", "requests", "slurm")
@@ -137,6 +139,21 @@ class Workspace:
     """The output folder."""
 
     root: Path
+
+    @classmethod
+    def of_run(cls, path: Path) -> Workspace:
+        """Return the output folder of a run directory: six levels up, see `run`.
+
+        Raises:
+            DataError: The folder does not stand where runs do.
+        """
+        above = path.resolve().parents
+        if len(above) < 6 or above[4].name != "runs":
+            raise DataError(
+                f"{path} does not stand where runs do, in OUT/runs/STUDY/MODEL/DATASET/METHOD/"
+                "seed-N, so its evaluations cannot be found. Move it back there."
+            )
+        return cls(above[5])
 
     def run(self, study: str, model: str, dataset: str, method: str, seed: int) -> RunFolder:
         """Return the run directory of one cell of a study."""

@@ -9,8 +9,8 @@ import pytest
 
 from forget.evaluation.record import read_record
 from forget.inference.weights import model_digest
-from forget.report.findings import collect
 from forget.scheduler.tracker.facts import Result
+from forget.verdict.findings import collect
 from made_study import Study
 
 
@@ -36,7 +36,7 @@ def test_the_numbers_are_those_of_a_report(study: Study) -> None:
     assert last.task is not None
     assert (found.checkpoint, found.scored, found.benchmarks) == ("step-000200", 10, 10)
     assert not found.partial
-    assert (found.average_delta, found.average_stderr) == last.average
+    assert (found.average_delta, found.average_stderr) == last.average[:2]
     assert (found.worst, found.worst_delta) == (last.worst.benchmark, last.worst.change.delta)
     assert found.task_accuracy == last.task.score
     assert (found.task_delta, found.task_stderr) == last.task.change[:2]

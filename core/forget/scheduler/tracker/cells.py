@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from forget.report.terminal import beyond_error, points, signed
+from forget.report.terminal import points, signed
 
 __all__ = [
     "NONE",
@@ -93,6 +93,7 @@ def change_cell(delta: float | None, stderr: float | None) -> Cell:
     """Write a change with its error; it has a tone only where it is more than two errors."""
     if delta is None:
         return NONE
-    tone: Tone = ("bad" if delta < 0 else "good") if beyond_error(delta, stderr) else ""
+    beyond_error = stderr is not None and abs(delta) > 2 * stderr
+    tone: Tone = ("bad" if delta < 0 else "good") if beyond_error else ""
     error = "" if stderr is None else f" ± {points(stderr)}"
     return Cell(f"{signed(delta)}{error}", tone)

@@ -20,13 +20,13 @@ import attrs
 from forget.errors import DataError, ModelError, StorageError
 from forget.evaluation.record import ModelLine, SweepRecord
 from forget.inference.weights import model_digest
-from forget.report.findings import CheckpointFindings, collect
 from forget.run import BASE
 from forget.scheduler.tracker.facts import Result
 from forget.scheduler.tracker.views import View
 from forget.store.atomic import write_json
 from forget.store.layout import Workspace, checkpoint_name
 from forget.store.manifest import Manifest, read_manifest
+from forget.verdict.findings import CheckpointFindings, collect
 
 __all__ = ["Results"]
 

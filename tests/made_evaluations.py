@@ -7,8 +7,6 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import pytest
-
 from forget.evaluation.items import Item, write_items
 from forget.evaluation.record import ModelLine, SweepRecord
 from forget.store.atomic import write_json
@@ -88,14 +86,8 @@ class Bench:
         )
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
-
-
-@pytest.fixture
-def full(bench: Bench) -> SweepRecord:
-    """Two checkpoints on two benchmarks and the task, with differences worked out by hand.
+def two_checkpoints(bench: Bench) -> SweepRecord:
+    """Make two checkpoints on two benchmarks and the task, with differences worked out by hand.
 
     step-000100: a loses 2 of 8 (delta -0.25), b wins 1 of 4 (+0.25), the task wins 3 of 4.
     """

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from forget.cli import group
 from forget.errors import DataError
 from forget.evaluation.record import SweepRecord, read_record, write_record
-from forget.report.findings import collect
-from forget.report.records import find_records
 from forget.store.layout import RunFolder, Workspace
+from forget.verdict.findings import collect
+from forget.verdict.records import find_records
 
 
 @pytest.fixture
@@ -133,5 +133,5 @@ def test_the_command_prints_several_as_a_list(
     result = CliRunner().invoke(group, ["report", *paths, "--json"])
     assert [len(found["checkpoints"]) for found in json.loads(result.stdout)["runs"]] == [2, 2]
     text = CliRunner().invoke(group, ["report", *paths]).stdout
-    assert text.count("step-000100 against tiny") == 2
+    assert text.count("step-000200 against tiny") == 2
     assert text.count("a title") == 2

@@ -38,7 +38,10 @@ def find_records(runs: Sequence[Path], out: Path) -> list[FoundRecord]:
         DataError: There is nothing to report, or a folder is not a run directory.
     """
     if runs:
-        return [FoundRecord(read_record(_run(path).sweep), path, _root(path)) for path in runs]
+        return [
+            FoundRecord(read_record(_run(path).sweep), path, Workspace.of_run(path).root)
+            for path in runs
+        ]
     workspace = Workspace(out.absolute())
     places = [(run.sweep, run.path) for run in workspace.runs() if run.sweep.is_file()]
     places += [(file, file) for file in workspace.comparisons()]
@@ -55,14 +58,3 @@ def _run(path: Path) -> RunFolder:
     if not run.runfile.is_file():
         raise DataError(f"{path} is not a run directory: it has no {run.runfile.name}.")
     return run
-
-
-def _root(path: Path) -> Path:
-    """Return the output folder of a run directory: six levels up, see `Workspace.run`."""
-    above = path.resolve().parents
-    if len(above) < 6 or above[4].name != "runs":
-        raise DataError(
-            f"{path} does not stand where runs do, in OUT/runs/STUDY/MODEL/DATASET/METHOD/seed-N, "
-            "so its evaluations cannot be found. Move it back there."
-        )
-    return above[5]

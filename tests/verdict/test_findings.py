@@ -9,8 +9,7 @@ import pytest
 
 from forget.errors import DataError
 from forget.evaluation.record import SweepRecord
-from forget.metrics import PairedDifference
-from forget.report.findings import collect
+from forget.verdict.findings import collect
 
 
 def test_deltas_and_errors_are_those_worked_out_by_hand(full: SweepRecord, tmp_path: Path) -> None:
@@ -20,12 +19,13 @@ def test_deltas_and_errors_are_those_worked_out_by_hand(full: SweepRecord, tmp_p
     assert (a.benchmark, a.metric, a.score, a.base_score) == ("a", "acc", 0.25, 0.5)
     # a: d = -1, -1, 0 x 6: variance (2 - 8 / 16) / 7; b: d = 0, 1, 0, 0: (1 - 4 / 16) / 3
     error_a, error_b = sqrt(1.5 / 7 / 8), sqrt(0.75 / 3 / 4)
-    assert a.change == pytest.approx((-0.25, error_a, 8))
-    assert b.change == pytest.approx((0.25, error_b, 4))
-    assert first.average == pytest.approx((0.0, sqrt(error_a**2 + error_b**2) / 2))
+    assert a.change[:5] == pytest.approx((-0.25, error_a, 8, 2, 0))
+    assert b.change[:5] == pytest.approx((0.25, error_b, 4, 0, 1))
+    assert first.average is not None
+    assert first.average[:2] == pytest.approx((0.0, sqrt(error_a**2 + error_b**2) / 2))
     assert first.worst == a
     assert first.task is not None
-    assert first.task.change == pytest.approx((0.75, sqrt(0.75 / 3 / 4), 4))
+    assert first.task.change[:3] == pytest.approx((0.75, sqrt(0.75 / 3 / 4), 4))
     assert first.task.details["truncation_rate"] == 0.25
     assert first.task.base_details["truncation_rate"] == 0.5
     assert [finding.change[:2] for finding in second.benchmarks] == [(0.0, 0.0), (0.0, 0.0)]
@@ -42,7 +42,7 @@ def test_items_pair_by_document_not_by_row(bench: Any, tmp_path: Path) -> None:
     seal(folder, "evaluation", {})
     [checkpoint] = collect(bench.record(["a"]), tmp_path).checkpoints
     change = checkpoint.benchmarks[0].change
-    assert change == pytest.approx((1 / 3, sqrt((2 / 3) / 2 / 3), 3))
+    assert change[:3] == pytest.approx((1 / 3, sqrt((2 / 3) / 2 / 3), 3))
 
 
 def test_a_missing_benchmark_is_shown_as_missing(bench: Any, tmp_path: Path) -> None:
@@ -103,8 +103,13 @@ def test_one_item_has_no_error(bench: Any, tmp_path: Path) -> None:
     bench.model("base", {"a": [1]})
     bench.model("c", {"a": [0]})
     [checkpoint] = collect(bench.record(["a"]), tmp_path).checkpoints
-    assert checkpoint.benchmarks[0].change == PairedDifference(-1.0, None, 1)
-    assert checkpoint.average == (-1.0, None)
+    [finding] = checkpoint.benchmarks
+    assert finding.change[:3] == (-1.0, None, 1)
+    assert finding.judgement.verdict == "inconclusive"
+    assert finding.judgement.reason == "Single item: there is no spread to judge by."
+    assert checkpoint.average == (-1.0, None, None)
+    assert checkpoint.judgement is not None
+    assert checkpoint.judgement.verdict == "inconclusive"
 
 
 def test_a_run_without_checkpoints_yet(bench: Any, tmp_path: Path) -> None:

@@ -1,0 +1,46 @@
+"""Short names of runs: what tells one from the others of the same page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["run_labels", "runs_of_several"]
+
+_PARTS = ("variant", "dataset", "model", "seed", "study")
+
+
+def run_labels(results: pd.DataFrame) -> dict[str, str]:
+    """Return a short name for each run, in the frame's order.
+
+    It has the method and those of data set, model, seed and study that are not the same for all. A
+    comparison of checkpoints has no such parts and keeps its title, as do runs that would have the
+    same short name.
+    """
+    runs = results.drop_duplicates("run")
+    differ = [part for part in _PARTS[1:] if runs[part].nunique(dropna=False) > 1]
+    lines: list[dict[str, Any]] = [dict(line) for line in runs.to_dict("records")]
+    names = {line["run"]: " · ".join(_parts(line, differ)) or line["run"] for line in lines}
+    counts = Counter(names.values())
+    return {run: name if counts[name] == 1 else run for run, name in names.items()}
+
+
+def runs_of_several(results: pd.DataFrame) -> list[str]:
+    """Return the runs with more than one checkpoint to judge: comparisons of several models."""
+    judged = results[results["last"].astype(bool)]
+    counts = judged.groupby("run")["checkpoint"].nunique()
+    return [str(run) for run in counts[counts > 1].index]
+
+
+def _parts(line: dict[str, Any], differ: list[str]) -> Iterator[str]:
+    import pandas as pd
+
+    for part in (_PARTS[0], *differ):
+        value = line[part]
+        if pd.isna(value) or value == "":
+            continue
+        yield f"seed {value}" if part == "seed" else str(value)
