@@ -249,7 +249,7 @@ def value_of(parameter: click.Option) -> str:
         return ""
     if isinstance(parameter.type, click.Choice):
         return ", ".join(parameter.type.choices)
-    named = {click.Path: "path", type(click.INT): "integer"}
+    named = {click.Path: "path", type(click.INT): "integer", type(click.FLOAT): "number"}
     value = parameter.metavar or named.get(type(parameter.type), "text")
     return f"{value}, repeatable" if parameter.multiple else value
 
@@ -266,7 +266,7 @@ def option_rows(command: click.Command) -> list[Row]:
         help_ = help_.replace(" (repeatable)", "")
         default = parameter.get_default(context) if parameter.show_default else None
         shown = "required" if parameter.required else said.rstrip("]")
-        if isinstance(default, str | int):
+        if isinstance(default, str | int | float):
             shown = str(default)
         rows.append([f"`{parameter.opts[0]}`", value_of(parameter), shown, help_])
     return rows

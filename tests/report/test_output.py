@@ -43,7 +43,7 @@ EXPECTED: list[dict[str, Any]] = [
         "interval": pytest.approx(
             [-0.2 + sign * 1.959964 * sqrt((0.3 - 0.04) / 10) for sign in (-1, 1)], abs=1e-6
         ),
-        "method": "Agresti-Min",
+        "interval_method": "Agresti-Min",
         "test": "exact McNemar",
         "p": 0.5,
         "p_mid": 0.25,
@@ -68,9 +68,9 @@ EXPECTED: list[dict[str, Any]] = [
 ]
 
 
-def screen(record: SweepRecord, root: Path) -> str:
+def screen(record: SweepRecord, root: Path, *, every: bool = True) -> str:
     console = Console(file=StringIO(), width=120)
-    console.print(render(collect(record, root)))
+    console.print(render(collect(record, root), every=every))
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
 
@@ -186,6 +186,25 @@ def test_the_table_has_the_numbers(full: SweepRecord, tmp_path: Path) -> None:
     task = "task accuracy (sums, 4 held-out problems): 25.0 -> 100.0 (+75.0 [-1.6, +100.0])"
     assert " ".join(text.split()).count(task) == 1
     assert "cut at the length limit: 50.0 % -> 25.0 %" in " ".join(text.split())
+
+
+def test_steps_before_the_last_have_a_line_each(full: SweepRecord, tmp_path: Path) -> None:
+    text = screen(full, tmp_path, every=False)
+    lines, table = text.split("step-000200 against tiny")
+    assert "step-000100 against tiny" not in text
+    found = row(lines, "step-000100")
+    assert found[:3] == ["step-000100", "100.0", "+0.0"]
+    assert found[4:] == ["a -25.0", "-", "-"]
+    assert row(lines, "step-000200")[1] == "25.0"
+    assert "│ average" in table
+
+
+def test_a_step_that_is_not_whole_says_so(bench: Any, tmp_path: Path) -> None:
+    bench.model("base", {"a": [1, 0], "b": [1, 0]}, 0)
+    bench.model("step-000100", {"a": [0, 0], "b": None}, 100)
+    bench.model("step-000200", {"a": [0, 0], "b": [1, 0]}, 200)
+    text = screen(bench.record(["a", "b"]), tmp_path, every=False)
+    assert row(text, "step-000100")[2:4] == ["1 of 2 benchmarks", ""]
 
 
 def test_the_reader_is_told_what_the_numbers_mean(full: SweepRecord, tmp_path: Path) -> None:

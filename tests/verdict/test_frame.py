@@ -42,6 +42,8 @@ def test_a_row_for_each_exam_and_the_average(full: SweepRecord, tmp_path: Path) 
     assert list(frame.kind[:4]) == ["benchmark", "benchmark", "task", "average"]
     assert list(frame["last"]) == [False] * 4 + [True] * 4
     assert set(frame.seed) == {3}
+    assert set(frame.method) == {"gt-sft"}
+    assert set(frame.study) == {"s"}
     first = frame.iloc[0]
     assert (first.delta, first.lost, first.gained, first["items"]) == (-0.25, 2, 0, 8)
     assert first.required_items == 1172

@@ -129,7 +129,7 @@ def test_clusters_are_what_is_sure_or_not() -> None:
     clustered = judge_alone(Case(weigh(base, other, together, "a"), 0.5, None, None), Terms())
     assert alone.verdict == "forgot"
     assert clustered.verdict == "inconclusive"
-    assert clustered.method == "cluster-robust t, 50 clusters"
+    assert clustered.interval_method == "cluster-robust t, 50 clusters"
 
 
 def test_graded_scores() -> None:
@@ -138,7 +138,7 @@ def test_graded_scores() -> None:
     found = weigh(base, base - 0.05 + 0.2 * random.standard_normal(817), None, "t")
     judgement = judge_alone(Case(found, float(base.mean()), 0.45, None), Terms())
     assert judgement.verdict == "forgot"
-    assert (judgement.test, judgement.method) == ("sign flips", "Student's t")
+    assert (judgement.test, judgement.interval_method) == ("sign flips", "Student's t")
     assert (judgement.p_mid, judgement.flips) == (None, None)
     assert "points over 817 items: sign flips" in judgement.reason
 

@@ -183,7 +183,7 @@ def _change(change: PairedDifference | Average, judgement: Judgement) -> Row:
     return {
         "delta": change.delta,
         "stderr": change.stderr,
-        "interval": judgement.method,
+        "interval": judgement.interval_method,
         **_ends("", judgement.interval),
         **_ends("boot_", judgement.bootstrap),
         **_ends("worst_", judgement.corrected),

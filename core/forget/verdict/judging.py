@@ -42,7 +42,7 @@ class Judgement:
             the one-sided lower bound of the difference is above it), or `inconclusive`.
         reason: Why, in a sentence.
         interval: Confidence interval of the difference; None where there is no spread.
-        method: How the interval was computed, for people.
+        interval_method: How the interval was computed, for people.
         bootstrap: BCa bootstrap interval; None where nothing changed.
         test: The test that decides, for people.
         p: Its p-value; None where there is no spread.
@@ -62,7 +62,7 @@ class Judgement:
     verdict: Verdict
     reason: str
     interval: Interval | None
-    method: str
+    interval_method: str
     bootstrap: Interval | None
     test: str
     p: float | None
@@ -149,7 +149,7 @@ def judge_average(
         verdict=verdict_of(average.delta, p, estimate, terms),
         reason="",
         interval=estimate.interval(terms.level),
-        method="normal, benchmarks independent",
+        interval_method="normal, benchmarks independent",
         bootstrap=bca_interval(average_resampled([e.resampled for e in parts]), terms.level),
         test="z-test of the mean of benchmarks",
         p=p,
@@ -175,7 +175,7 @@ def _judge(case: Case, looks: _Looks, terms: Terms, p_max: float | None = None) 
         verdict=verdict_of(change.delta, looks.p_holm, estimate, terms),
         reason="",
         interval=estimate.interval(terms.level),
-        method=_method(change),
+        interval_method=_method(change),
         bootstrap=bca_interval(evidence.resampled, terms.level),
         test=evidence.test,
         p=evidence.p,
@@ -208,7 +208,7 @@ def _unknown(why: str) -> Judgement:
         verdict="inconclusive",
         reason=f"{why[0].upper()}{why[1:]}.",
         interval=None,
-        method="",
+        interval_method="",
         bootstrap=None,
         test="",
         p=None,

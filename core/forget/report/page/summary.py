@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from forget.report.page.labels import run_labels, runs_of_several
+from forget.report.page.labels import records, run_labels, runs_of_several
 from forget.report.page.numbers import interval, known, points, signed
 from forget.report.page.verdicts import VERDICTS
 
@@ -129,7 +129,7 @@ def summaries(results: pd.DataFrame) -> list[RunSummary]:
     several = runs_of_several(results)
     found = []
     for _, rows in judged.groupby(["run", "checkpoint"], sort=False):
-        lines: list[Row] = [{**line} for line in rows.to_dict("records")]
+        lines = records(rows)
         kinds = {kind: [line for line in lines if line["kind"] == kind] for kind in _KINDS}
         scored = [line for line in kinds["benchmark"] if known(line["delta"])]
         run, checkpoint = lines[0]["run"], lines[0]["checkpoint"]

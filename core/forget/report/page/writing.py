@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forget.report.material import Material
-from forget.report.page.charts import Series, charts
+from forget.report.page.charts import charts
 from forget.report.page.encoding import columns, json_for_page, thinned, within
 from forget.report.page.fit import fit_for_page
 from forget.report.page.labels import run_labels, runs_of_several
+from forget.report.page.marks import Series
 from forget.report.page.numbers import interval, known, p_value, points, signed
 from forget.report.page.provenance import origins
 from forget.report.page.summary import headline, summaries
@@ -28,6 +29,9 @@ __all__ = ["render_page", "write_page"]
 
 _SCRIPTS = ("data.js", "controls.js", "figures.js", "tables.js", "items.js", "page.js")
 """The page's own scripts, in the order in which they need each other."""
+
+_WANTED = "window.vegaEmbed = vegaEmbed;"
+"""What the page needs of Vega: a function that draws a specification."""
 
 _SECTIONS = {
     "verdict": "Verdict",
@@ -141,7 +145,7 @@ def _own_script() -> str:
 def _vega() -> str:
     import vl_convert
 
-    return _alone(vl_convert.javascript_bundle(None))
+    return _alone(vl_convert.javascript_bundle(_WANTED))
 
 
 def _alone(script: str) -> str:

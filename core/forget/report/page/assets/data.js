@@ -92,6 +92,8 @@ function whole(value) {
   return value == null ? "–" : value.toLocaleString("en");
 }
 
+const brief = (value) => String(Number(value.toPrecision(4)));
+
 function itemsOf(row) {
   if (row.items == null) return "–";
   const few = row.required_items != null && row.items < row.required_items;

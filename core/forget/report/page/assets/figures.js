@@ -144,10 +144,14 @@ const FIGURES = {
         .filter((row) => row[metric] != null && (!run || row.run === run))
         .map((row) => ({ run: row.run, step: row.step, value: row[metric], ...describe(row.run) })),
     reading: (rows, { metric, run }) => {
+      if (!rows.length) return "No training curve is known.";
+      const ends = [...new Map(rows.map((row) => [row.run, row.value])).values()];
+      const range = unique([Math.min(...ends), Math.max(...ends)].map((end) => brief(end)));
       const without = runs.filter((name) => (!run || name === run) && !rows.some((row) => row.run === name));
-      return `${metric || "Nothing was logged"}: ${count(unique(rows.map((row) => row.run)).length, "run")}.${without.length ? ` Not logged by ${without.map(labelOf).join(", ")}.` : ""}`;
+      const left = without.length ? ` Not logged by ${without.map(labelOf).join(", ")}.` : "";
+      return `${metric}: ${count(ends.length, "run")}, at the end ${range.join(" to ")}.${left}`;
     },
-    columns: [text("label", "run"), { name: "step", title: "step", right: true }, { name: "value", title: "value", right: true, show: (row) => String(Number(row.value.toPrecision(4))) }],
+    columns: [text("label", "run"), { name: "step", title: "step", right: true }, { name: "value", title: "value", right: true, show: (row) => brief(row.value) }],
     fit: (spec, width, { metric }) => {
       spec.encoding.y.title = metric;
     },

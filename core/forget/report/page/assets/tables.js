@@ -29,7 +29,7 @@ const OTHER = FRAME.filter((name) => !COLUMNS.some((col) => col.name === name)).
 function plainly(value, name) {
   if (value == null || value === "") return "–";
   if (typeof value !== "number") return String(value);
-  return SHARES.has(name) ? value.toFixed(2) : String(Number(value.toPrecision(4)));
+  return SHARES.has(name) ? value.toFixed(2) : brief(value);
 }
 
 const listing = { sorted: { name: "", up: true }, shown: 100, step: 200 };
