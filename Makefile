@@ -16,7 +16,7 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reord
 # torch's version comes first and alone: whatever else is installed must not choose another build.
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-.PHONY: demo test test-fast test-long lint fix docs vllm gemma clean
+.PHONY: demo test test-fast test-long test-gpu lint fix docs vllm gemma clean
 
 demo: $(VENV)/ready
 	$(BIN)/forget run --method gt-sft
@@ -29,6 +29,9 @@ test-fast: $(VENV)/ready-dev
 
 test-long: $(VENV)/ready-dev
 	$(BIN)/pytest -m long
+
+test-gpu: $(VENV)/ready-dev
+	FORGET_TEST_GPU=1 $(BIN)/pytest -m gpu
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .
