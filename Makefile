@@ -2,6 +2,7 @@
 #   make demo        train the embedded default by GT-SFT, evaluate, report
 #   make test        the test-suite                make test-fast   its fast tier
 #   make test-long   what takes minutes: whole studies on a real Slurm, undisturbed and under faults
+#   make test-gpu    what is about a GPU; all other tests leave one alone
 #   make lint        ruff, mypy, import-linter     make fix         what ruff can mend
 #   make docs        check that every link and command in docs/ holds
 #   make vllm        add vLLM's build for CPUs, for --engine vllm without a GPU and for its tests
