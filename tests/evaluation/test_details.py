@@ -61,7 +61,8 @@ def test_choices_are_ranked_as_the_metric_ranks_them(
     )
     (task,) = bind(attrs.evolve(benchmark, metric=metric), mirror, None)
     (document,) = task.score([[-6.0, False], [-6.3, False]])
-    ranks = [-6.0 / lengths[0], -6.3 / lengths[1]]
+    mean = sum(lengths) / 2
+    ranks = [-6.0 * mean / lengths[0], -6.3 * mean / lengths[1]]
     assert document.choice is not None
     assert document.choice.confidence == pytest.approx(exp(max(ranks)) / sum(map(exp, ranks)))
     assert document.choice.correct == document.metrics[metric] == float(ranks[0] > ranks[1])

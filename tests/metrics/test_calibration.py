@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import softmax
 
 from forget.metrics.calibration import BINS, calibration_error, confidence
 
@@ -17,8 +18,13 @@ def test_confidence_is_the_likeliest_choices_probability() -> None:
 
 
 def test_confidence_ranks_choices_as_a_normalised_metric_does() -> None:
-    """-6 over three characters is likelier than -4 over one."""
-    assert confidence([-4.0, -6.0], [1, 3]) == pytest.approx(1 / (1 + exp(-4 + 2)))
+    """-6 over three characters is likelier than -4 over one; both are two long on average."""
+    assert confidence([-4.0, -6.0], [1, 3]) == pytest.approx(1 / (1 + exp(2 * (-4 + 2))))
+
+
+@pytest.mark.parametrize("length", [1, 7, 250])
+def test_choices_of_one_length_keep_their_probabilities(length: int) -> None:
+    assert confidence([-1.0, -2.0], [length, length]) == pytest.approx(1 / (1 + exp(-1)))
 
 
 def test_confidence_of_log_likelihoods_beyond_the_range_of_exp() -> None:
@@ -35,11 +41,10 @@ def test_a_choice_of_no_length_is_never_the_answer() -> None:
     st.lists(st.integers(1, 50), min_size=6, max_size=6),
 )
 def test_confidence_against_scipys_softmax(values: Sequence[float], lengths: list[int]) -> None:
-    from scipy.special import softmax
-
     lengths = lengths[: len(values)]
-    ranks = [value / length for value, length in zip(values, lengths, strict=True)]
-    assert confidence(values, lengths) == pytest.approx(max(softmax(ranks)), rel=1e-12)
+    mean = sum(lengths) / len(lengths)
+    ranks = [value * mean / length for value, length in zip(values, lengths, strict=True)]
+    assert confidence(values, lengths) == pytest.approx(max(softmax(ranks)), rel=1e-9)
 
 
 def test_error_by_hand() -> None:

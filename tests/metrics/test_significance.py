@@ -138,7 +138,6 @@ def test_not_numbers(bad: float) -> None:
         sign_flip_p(np.array([0.1, bad]))
 
 
-@pytest.mark.slow
 def test_the_signs_of_a_large_benchmark_take_little_memory() -> None:
     d = np.random.default_rng(4).normal(size=14_042)
     tracemalloc.start()

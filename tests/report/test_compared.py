@@ -24,8 +24,8 @@ def answered(name: str, scores: list[float], required: int) -> Answered:
         for row, score in enumerate(scores)
     ]  # fmt: skip
     return Answered(
-        benchmark=name, title=name, metric="acc", required_items=required, origin="forget",
-        settings={}, read=lambda: items,
+        benchmark=name, title=name, metric="acc", origin="forget", settings={}, read=lambda: items,
+        details={"required_items": required, "truncation_rate": 0.25},
     )  # fmt: skip
 
 

@@ -118,6 +118,14 @@ def test_items_are_paired_whatever_their_order() -> None:
     assert [(a.doc_id, b.doc_id) for a, b in found.items] == [(0, 0), (1, 1), (0, 0)]
 
 
+def test_what_items_share_is_known_if_one_side_tells() -> None:
+    base = answered([item(number) for number in range(24)])
+    other = answered([item(number, cluster=f"c{number % 12}") for number in range(24)])
+    clusters = pair(base, other, NAMES).clusters
+    assert clusters is not None
+    assert len(set(clusters.tolist())) == 12
+
+
 def test_different_items() -> None:
     base = answered([item(0), item(1), item(2)])
     other = answered([item(0), item(1, doc_hash="changed")])

@@ -52,6 +52,21 @@ def test_a_row_for_each_exam_and_the_average(full: SweepRecord, tmp_path: Path) 
     assert frame.iloc[2].base_truncation_rate == 0.5
 
 
+def test_what_a_run_learned_also_of_a_base_that_was_evaluated_long_ago(
+    bench: Any, tmp_path: Path
+) -> None:
+    known = {"response_tokens": 30.5, "distinct_2": 0.7, "truncation_rate": 0.0}
+    exams = {"a": [1, 0], "task:sums": [1, 0]}
+    bench.model("base", exams, task_sums={"mean_tokens": 25.5, "truncation_rate": 0.5})
+    bench.model("c", exams, task_sums=known, a={"calibration_error": 0.125})
+    frame = results_frame([(ORIGIN, collect(bench.record(["a"], "task:sums"), tmp_path))])
+    task, a = frame[frame.kind == "task"].iloc[0], frame[frame.benchmark == "a"].iloc[0]
+    assert dict(task[list(known)]) == known
+    assert (task.base_response_tokens, task.base_truncation_rate) == (25.5, 0.5)
+    assert a.calibration_error == 0.125
+    assert task[["base_distinct_2", "calibration_error"]].isna().all()
+
+
 def test_every_number_is_that_of_the_findings(full: SweepRecord, tmp_path: Path) -> None:
     findings = collect(full, tmp_path)
     frame = results_frame([(ORIGIN, findings)]).set_index(["checkpoint", "benchmark"])

@@ -40,7 +40,7 @@ def test_a_run_is_its_last_checkpoint(study: Study) -> None:
     assert first.settings["n-shot"] == "0"
     assert first.settings["questions"]
     assert first.settings["engine"].startswith("builtin")
-    assert first.required_items == len(first.read())
+    assert first.details["required_items"] == len(first.read())
     for text in (f"{run}:step-000200", run / "checkpoints" / "step-000200"):
         assert (
             one(text, study.session).answered["mini_piqa"].read()
@@ -104,7 +104,7 @@ def session(tmp_path: Path) -> Session:
 def test_a_model_is_evaluated_like_by_forget_eval(tiny_model: Path, session: Session) -> None:
     found = one(tiny_model, session, "mini_piqa", limit=4)
     answers = found.answered["mini_piqa"]
-    assert (answers.metric, answers.required_items) == ("acc_norm", 100)
+    assert (answers.metric, answers.details) == ("acc_norm", {"required_items": 100})
     assert answers.questions is not None
     assert not (session.workspace.root / "evaluations").exists()
     done = evaluated(found, Silent())

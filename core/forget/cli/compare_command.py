@@ -40,10 +40,9 @@ Examples:
 @click.option(
     "--max-drop",
     default=0.01,
-    show_default=True,
     metavar="SHARE",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="The largest drop of a score that is accepted: 0.01 is one point of 100.",
+    help="The largest drop of a score that is accepted, 1 for 100 points.  [default: 0.01]",
 )
 @click.option(
     "--fail", is_flag=True, help="Status 3 if a benchmark, or their average, lost more for sure."

@@ -38,7 +38,7 @@ _LENGTHS: Mapping[str, Callable[[str], int]] = {
     "acc_norm": len,
     "acc_bytes": lambda choice: len(choice.encode()),
 }
-"""What lm-eval's metrics of multiple choice divide the log-likelihood of a choice by."""
+"""What lm-eval's metrics of multiple choice normalise the log-likelihood of a choice by."""
 
 _SPLITS = ("training_split", "validation_split", "test_split", "fewshot_split")
 

@@ -14,16 +14,19 @@ BINS = 15
 def confidence(log_likelihoods: Sequence[float], lengths: Sequence[float]) -> float:
     """Return the probability of the likeliest choice, where choices exclude each other.
 
-    It is the softmax over log-likelihoods divided by lengths: the numbers of which the largest is
-    the model's answer.
+    It is the softmax over the log-likelihoods that choices would have if all were as long as they
+    are on average. So the likeliest is the one that a metric normalised by length takes for the
+    answer, and choices of one length keep the probabilities that the model gives to them; a softmax
+    of nats per character would make every model of long texts unsure, whatever it knows.
 
     Args:
         log_likelihoods: The log-likelihood of each choice [nats].
-        lengths: What each is divided by: ones, or lengths of the choices; a choice of no length
-            is never the answer.
+        lengths: Their lengths, in any unit: ones for a metric that does not look at it; a choice of
+            no length is never the answer.
     """
+    mean = sum(lengths) / len(lengths)
     ranks = [
-        value / length if length else -inf
+        value / length * mean if length else -inf
         for value, length in zip(log_likelihoods, lengths, strict=True)
     ]
     best = max(ranks)

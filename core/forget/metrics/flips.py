@@ -23,10 +23,10 @@ def flips(lost: int, gained: int, items: int, base_score: float, chance: float) 
     """Return chance-adjusted forgetting and backward transfer.
 
     Harmon et al. 2025 (arXiv:2510.17776): F = max(0, lost / n - (1 - a0)(1 - a1) / (k - 1)), and
-    the same of the gained items; 1 / (k - 1) is chance / (1 - chance). A model that knows an item or
-    guesses it among k choices is right by luck in (1 - a0) / (k - 1) of the items, of which a share
-    of 1 - a1 is wrong after, if what is known after has nothing to do with it. Two models that know
-    the same items guess at the same ones: of those flips this takes off only a part.
+    the same of the gained items; 1 / (k - 1) is chance / (1 - chance). A model that knows an item
+    or guesses among k choices is right by luck in (1 - a0) / (k - 1) of the items, of which a share
+    of 1 - a1 is wrong after, if what is known after has nothing to do with it. Two models that
+    know the same items guess at the same ones: of those flips this takes off only a part.
 
     Args:
         lost: Items right before and wrong after.

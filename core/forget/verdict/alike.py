@@ -160,12 +160,14 @@ def pair(base: Answered, other: Answered, names: tuple[str, str]) -> Paired:
     items = [(ours[key], theirs[key]) for key in ours]
     for one, another in items:
         _check_item(what, one, another, names)
+    # Evaluations from before clusters were kept, and tasks that are not registered, tell none.
+    shared = [one.cluster or another.cluster for one, another in items]
     return Paired(
         base=base,
         other=other,
         base_scores=np.array([one.score for one, _ in items]),
         scores=np.array([another.score for _, another in items]),
-        clusters=clusters_of([one.task for one, _ in items], [one.cluster for one, _ in items]),
+        clusters=clusters_of([one.task for one, _ in items], shared),
         items=items,
     )
 

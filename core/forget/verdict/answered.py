@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 
@@ -27,7 +27,7 @@ class Answered:
         title: The name for people.
         metric: The metric that counts.
         chance: Expected score of a model that knows nothing; None where nobody says.
-        required_items: The number of items it must have; None where nobody says.
+        details: What else is known: the number of items it must have, truncation rates.
         origin: What evaluated it, which decides what `settings` can tell.
         settings: All that must be alike for two models to be compared, name to value.
         read: Returns the items; a side that is evaluated first has them only then.
@@ -38,7 +38,7 @@ class Answered:
     title: str
     metric: str
     chance: float | None = None
-    required_items: int | None = None
+    details: Mapping[str, Any] = attrs.field(factory=dict)
     origin: Origin
     settings: Mapping[str, str]
     read: Callable[[], Sequence[Item]]

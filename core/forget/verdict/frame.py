@@ -22,13 +22,10 @@ __all__ = ["Origin", "origin_of", "results_frame"]
 
 Row = dict[str, Any]
 
-_DETAILS = {
-    "truncation_rate": "truncation_rate",
-    "calibration_error": "calibration_error",
-    "response_tokens": "mean_tokens",
-    "distinct_2": "distinct_2",
-}
-"""Column to what evaluations call it."""
+_DETAILS = ("truncation_rate", "calibration_error", "response_tokens", "distinct_2")
+
+_FORMERLY = {"response_tokens": "mean_tokens"}
+"""What evaluations of earlier versions call a detail."""
 
 _DRIFT = (
     "kl_to_base",
@@ -171,10 +168,14 @@ def _finding(finding: Finding) -> Row:
         "gained": change.gained,
         **_change(change, judgement),
     }
-    for column, name in _DETAILS.items():
-        row[column] = finding.details.get(name)
-        row[f"base_{column}"] = finding.base_details.get(name)
+    for name in _DETAILS:
+        row[name] = _detail(finding.details, name)
+        row[f"base_{name}"] = _detail(finding.base_details, name)
     return row
+
+
+def _detail(details: Mapping[str, Any], name: str) -> Any:
+    return details.get(name, details.get(_FORMERLY.get(name, name)))
 
 
 def _change(change: PairedDifference | Average, judgement: Judgement) -> Row:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import attrs
 
@@ -180,22 +179,21 @@ def _findings(name: str, pairs: Sequence[Paired], terms: Terms) -> CheckpointFin
 
 def _case(paired: Paired) -> Case:
     evidence = weigh(paired.base_scores, paired.scores, paired.clusters, paired.base.benchmark)
-    return Case(evidence, float(paired.base_scores.mean()), paired.base.chance, None)
+    chance = 0.0 if paired.base.is_task else paired.base.chance
+    return Case(evidence, float(paired.base_scores.mean()), chance, None)
 
 
 def _finding(paired: Paired, case: Case, judgement: Judgement) -> Finding:
-    known = paired.other.required_items
-    details: dict[str, Any] = {} if known is None else {"required_items": known}
     return Finding(
         benchmark=paired.base.benchmark,
-        metric=paired.other.metric,
+        metric=paired.base.metric,
         score=float(paired.scores.mean()),
         base_score=case.base_score,
         change=case.evidence.change,
         judgement=judgement,
         chance=case.chance,
-        details=details,
-        base_details=details,
+        details=dict(paired.other.details),
+        base_details=dict(paired.base.details),
     )
 
 

@@ -187,7 +187,7 @@ def _answered(evaluation: Evaluation, benchmark: Benchmark | None) -> Answered:
         title=benchmark.title if benchmark else evaluation.exam,
         metric=evaluation.metric,
         chance=benchmark.chance if benchmark else None,
-        required_items=evaluation.details.get("required_items"),
+        details=evaluation.details,
         origin="forget",
         settings=_settings(manifest.details["fingerprint"], evaluation.folder.parent.name),
         read=partial(read_items, evaluation.items_file),
@@ -247,7 +247,7 @@ def _to_come(exam: Exam, benchmark: Benchmark, sweep: Sweep, missing: bool) -> A
         title=benchmark.title,
         metric=exam.metric,
         chance=benchmark.chance,
-        required_items=benchmark.items,
+        details={"required_items": benchmark.items},
         origin="forget",
         settings=_settings(sweep.engine.fingerprint(), exam.key()),
         read=list,
@@ -271,6 +271,7 @@ def _evaluate(
         answered[exam.name] = attrs.evolve(
             side.answered[exam.name],
             settings=_settings(sweep.engine.fingerprint(), exam.key()),
+            details=evaluation.details,
             read=partial(read_items, evaluation.items_file),
             questions=None,
         )

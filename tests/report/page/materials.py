@@ -11,6 +11,7 @@ import attrs
 import pandas as pd
 
 from forget.report.material import Material
+from forget.verdict.razor import fit_razor
 
 BENCHMARKS = {
     "arc_challenge": ("ARC-Challenge", 1172), "arc_easy": ("ARC-Easy", 2376),
@@ -151,9 +152,11 @@ def material(
     ]  # fmt: skip
     logged = [point for run in runs for point in curve(run, last, max(1, last // 150), rng)]
     settings = {run.title: provenance(run) for run in runs}
+    results = frame(rows)
     return Material(
-        title="phase1", results=frame(rows), curves=pd.DataFrame(logged),
-        flips=pd.DataFrame(items, columns=list(FLIPS)), razor=None, provenance=settings,
+        title="phase1", results=results, curves=pd.DataFrame(logged),
+        flips=pd.DataFrame(items, columns=list(FLIPS)), razor=fit_razor(results),
+        provenance=settings,
         command="forget report --html report.html",
     )  # fmt: skip
 

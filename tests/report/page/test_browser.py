@@ -158,7 +158,9 @@ def test_what_is_missing_is_said(opened: Any, small_page: Path) -> None:
     page.wait_for_selector("[data-figure=forest] svg >> text=not evaluated")
     page.select_option("#training-metric", "reward")
     said = page.locator("[data-figure=training] .reading")
-    assert said.inner_text() == "reward: 1 run. Not logged by gt-sft · gsm8k, spin · triviaqa."
+    assert said.inner_text() == (
+        "reward: 1 run, at the end 1. Not logged by gt-sft · gsm8k, spin · triviaqa."
+    )
 
 
 def test_rows_are_saved_as_they_are_in_the_frame(

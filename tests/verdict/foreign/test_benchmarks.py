@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import pytest
 
 from foreign_results import DATE, make_results
@@ -35,13 +36,22 @@ def test_a_registered_benchmark_of_several_tasks(tmp_path: Path) -> None:
     assert (side.name, side.model) == ("mine", "some/model")
     assert list(side.answered) == ["ab", "c"]
     both, single = side.answered.values()
-    assert (both.title, both.metric, both.chance, both.required_items) == ("AB", "acc", 0.25, 100)
+    assert (both.title, both.metric, both.chance) == ("AB", "acc", 0.25)
+    assert both.details == {"required_items": 100}
     assert [(item.task, item.score) for item in both.read()] == [
         ("a", 1), ("a", 0), ("b", 1), ("b", 0),
     ]  # fmt: skip
     assert (single.title, single.metric, single.chance) == ("c", "acc_norm", None)
     assert both.origin == "lm-eval"
     assert both.settings["n-shot"] == "0"
+
+
+def test_items_that_share_what_the_benchmark_says(tmp_path: Path) -> None:
+    make_results(tmp_path, {"a": {"acc": [1, 0]}})
+    sharing = attrs.evolve(benchmark("a", "a"), cluster="answer")
+    first, second = read(tmp_path, sharing).answered["a"].read()
+    assert first.cluster == second.cluster != ""
+    assert read(tmp_path, benchmark("a", "a")).answered["a"].read()[0].cluster == ""
 
 
 def test_groups_whose_score_is_the_mean_over_items(tmp_path: Path) -> None:

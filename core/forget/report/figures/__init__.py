@@ -71,11 +71,14 @@ def _drawings(material: Material) -> Iterator[Drawing | Omitted]:
         training,
         trajectories,
     )
-    from forget.report.figures.drawing import Shown
+    from forget.report.figures.drawing import Omitted, Shown
 
     shown = Shown.of(material)
     for module in (forest, heatmap, matrix, methods, trajectories, frontier, razor, training):
-        yield from module.draw(shown)
+        if shown.frame.empty:
+            yield Omitted(module.__name__.rpartition(".")[2], "there is no run")
+        else:
+            yield from module.draw(shown)
 
 
 def _settle(figure: Figure) -> None:

@@ -50,14 +50,13 @@ def _page(name: str, runs: list[pd.DataFrame], down: list[Exam], level: float) -
             _written(panel, run, down)
         else:
             panel.set_title(fitted(str(run["who"].iloc[0]), 30, lines=2), loc="left")
-    few = {str(exam) for run in runs for exam in run.loc[run["few"], "benchmark"]}
-    _rows(axes, down, few)
+    _rows(axes, down)
     label = f"change against base, {100 * level:g} % interval [points]"
     if alone:
         axes[0].set_xlabel(label)
     else:
         figure.supxlabel(label, fontsize=7)
-    legend(figure, in_order(entries) | not_all(bool(few)))
+    legend(figure, in_order(entries) | not_all(any(run["few"].any() for run in runs)))
     return Drawing(name, figure)
 
 
@@ -74,8 +73,8 @@ def _panel(axes: Axes, run: pd.DataFrame, down: Sequence[Exam], entries: dict[st
             axes.axhline(place - 0.5, color=BLACK, linewidth=0.4)
 
 
-def _rows(axes: Sequence[Axes], down: Sequence[Exam], few: set[str]) -> None:
-    names = [fitted(exam.title, 24) + "*" * (exam.name in few) for exam in down]
+def _rows(axes: Sequence[Axes], down: Sequence[Exam]) -> None:
+    names = [fitted(exam.title, 24) for exam in down]
     for panel in axes:
         panel.set_yticks(range(len(down)), names)
         panel.tick_params(axis="y", length=0)

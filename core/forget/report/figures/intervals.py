@@ -21,11 +21,15 @@ def draw_interval(
     colour = marked(row["verdict"]).colour
     axes.plot([POINTS * row["low"], POINTS * row["high"]], [place, place], color=colour)
     draw_mark(axes, row, (POINTS * row["delta"], place), entries, size=size)
+    if row["few"]:
+        end = row["high"] if row["high"] == row["high"] else row["delta"]
+        at = (POINTS * end, place)
+        axes.annotate("*", at, (1.5, -1), textcoords="offset points", va="center", fontsize=6)
 
 
-def draw_missing(axes: Axes, place: float) -> None:
+def draw_missing(axes: Axes, place: float, word: str = "not evaluated") -> None:
     """Say that there is no delta, instead of leaving a gap."""
-    axes.text(0, place, " not evaluated", va="center", fontsize=5.5, color=GREY)
+    axes.text(0, place, f" {word}", va="center", fontsize=5.5, color=GREY)
 
 
 def draw_mark(

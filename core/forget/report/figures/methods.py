@@ -21,6 +21,7 @@ __all__ = ["draw"]
 _COLUMNS = 4
 """Data sets beside each other; more of them go below."""
 
+_MISSING = {"average": "not all evaluated", "task": "not evaluated"}
 _LABELS = {"average": "change of average [points]", "task": "change of task [points]"}
 
 
@@ -70,7 +71,7 @@ def _panel(
     rows = rows[rows["kind"] == kind]
     known = whole(rows)
     for name in set(rows["method_label"]) - set(known["method_label"]):
-        draw_missing(axes, names.index(name))
+        draw_missing(axes, names.index(name), _MISSING[kind])
     for name, runs in known.groupby("method_label", sort=False):
         for index, (_, row) in enumerate(runs.iterrows()):
             # Several seeds of a method lie a little above each other.

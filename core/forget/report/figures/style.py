@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLACK", "DOUBLE", "FAINT", "GREY", "POINTS", "SINGLE", "STYLE", "VERDICTS", "Look", "Mark",
-    "fitted", "legend", "look", "marked", "not_all", "panels", "zero",
+    "fitted", "legend", "look", "marked", "not_all", "panels", "step_axis", "zero",
 ]  # fmt: skip
 
 SINGLE, DOUBLE = 3.25, 6.75
@@ -162,6 +162,15 @@ def zero(axes: Axes, *, vertical: bool) -> None:
     """Draw the line of no change."""
     draw = axes.axvline if vertical else axes.axhline
     draw(0, color=GREY, linewidth=0.6, zorder=0)
+
+
+def step_axis(axes: Axes) -> None:
+    """Have whole numbers along an axis of optimiser steps."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(
+        MaxNLocator(nbins="auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+    )
 
 
 def legend(figure: Figure, entries: dict[str, Artist], columns: int | None = None) -> None:

@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from jinja2.utils import htmlsafe_json_dumps
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -40,6 +38,8 @@ def columns(frame: pd.DataFrame) -> dict[str, Any]:
 
 def json_for_page(value: Any) -> str:
     """Write JSON that may stand inside a script element: no `<`, `>`, `&` or `'` is left in it."""
+    from jinja2.utils import htmlsafe_json_dumps
+
     compact: dict[str, Any] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
     return str(htmlsafe_json_dumps(value, **compact))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["run_labels", "runs_of_several"]
+__all__ = ["records", "run_labels", "runs_of_several"]
 
 _PARTS = ("variant", "dataset", "model", "seed", "study")
 
@@ -23,10 +23,15 @@ def run_labels(results: pd.DataFrame) -> dict[str, str]:
     """
     runs = results.drop_duplicates("run")
     differ = [part for part in _PARTS[1:] if runs[part].nunique(dropna=False) > 1]
-    lines: list[dict[str, Any]] = [dict(line) for line in runs.to_dict("records")]
+    lines = records(runs)
     names = {line["run"]: " · ".join(_parts(line, differ)) or line["run"] for line in lines}
     counts = Counter(names.values())
     return {run: name if counts[name] == 1 else run for run, name in names.items()}
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def runs_of_several(results: pd.DataFrame) -> list[str]:

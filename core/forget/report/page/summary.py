@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from forget.report.page.labels import run_labels, runs_of_several
+from forget.report.page.labels import records, run_labels, runs_of_several
 from forget.report.page.numbers import interval, known, points, signed
 from forget.report.page.verdicts import VERDICTS
 
@@ -129,7 +129,7 @@ def summaries(results: pd.DataFrame) -> list[RunSummary]:
     several = runs_of_several(results)
     found = []
     for _, rows in judged.groupby(["run", "checkpoint"], sort=False):
-        lines: list[Row] = [{**line} for line in rows.to_dict("records")]
+        lines = records(rows)
         kinds = {kind: [line for line in lines if line["kind"] == kind] for kind in _KINDS}
         scored = [line for line in kinds["benchmark"] if known(line["delta"])]
         run, checkpoint = lines[0]["run"], lines[0]["checkpoint"]
@@ -162,11 +162,13 @@ def headline(found: Sequence[RunSummary]) -> str:
         for run in found
         if run.benchmarks and run.counts["kept"] + run.counts["improved"] == len(run.benchmarks)
     ]
-    unsure = len(found) - len(forgot) - len(clean)
-    said = [
-        f"Of {len(found)} models, {len(forgot)} forgot something on at least one benchmark, "
-        f"{len(clean)} forgot nothing beyond the margin on any, and for {unsure} one cannot say."
-    ]
+    groups = {
+        "forgot something on at least one benchmark": len(forgot),
+        "forgot nothing beyond the margin on any": len(clean),
+        "cannot be decided": len(found) - len(forgot) - len(clean),
+    }
+    parts = [f"{count} {what}" for what, count in groups.items() if count]
+    said = [f"Of {len(found)} models, {', '.join(parts)}."]
     whole = [run for run in found if not run.counts["missing"]]
     averaged = [run for run in whole if run.average and known(run.average["delta"])]
     if averaged:

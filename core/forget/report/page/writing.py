@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forget.report.material import Material
-from forget.report.page.charts import Series, charts
+from forget.report.page.charts import charts
 from forget.report.page.encoding import columns, json_for_page, thinned, within
 from forget.report.page.fit import fit_for_page
 from forget.report.page.labels import run_labels, runs_of_several
+from forget.report.page.marks import Series
 from forget.report.page.numbers import interval, known, p_value, points, signed
 from forget.report.page.provenance import origins
 from forget.report.page.summary import headline, summaries
 from forget.report.page.verdicts import VERDICTS
+from forget.report.selection import method_label
 from forget.store.atomic import write_bytes
 
 if TYPE_CHECKING:
@@ -26,8 +28,19 @@ if TYPE_CHECKING:
 
 __all__ = ["render_page", "write_page"]
 
-_SCRIPTS = ("data.js", "controls.js", "figures.js", "tables.js", "items.js", "page.js")
+_SCRIPTS = (
+    "data.js",
+    "controls.js",
+    "figures.js",
+    "drawing.js",
+    "tables.js",
+    "items.js",
+    "page.js",
+)
 """The page's own scripts, in the order in which they need each other."""
+
+_WANTED = "window.vegaEmbed = vegaEmbed;"
+"""What the page needs of Vega: a function that draws a specification."""
 
 _SECTIONS = {
     "verdict": "Verdict",
@@ -108,9 +121,8 @@ def _data(material: Material) -> dict[str, Any]:
 
 def _series(results: pd.DataFrame) -> Series:
     """Name what colours and shapes stand for, as the page's rows name it (`naming` in data.js)."""
-    methods = results["variant"].where(results["variant"] != "", results["checkpoint"])
     datasets = results["dataset"].replace("", "comparison")
-    return Series(methods.unique().tolist(), datasets.unique().tolist())
+    return Series(method_label(results).unique().tolist(), datasets.unique().tolist())
 
 
 def _environment() -> Environment:
@@ -141,7 +153,7 @@ def _own_script() -> str:
 def _vega() -> str:
     import vl_convert
 
-    return _alone(vl_convert.javascript_bundle(None))
+    return _alone(vl_convert.javascript_bundle(_WANTED))
 
 
 def _alone(script: str) -> str:

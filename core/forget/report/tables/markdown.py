@@ -31,7 +31,7 @@ def _parts(material: Material, tables: Sequence[Table]) -> Iterator[str]:
     yield (
         "**bold** ↓: forgot; *italic* ↑: improved; †: no forgetting beyond the margin of "
         f"{100 * material.margin:.1f} points; unmarked: inconclusive; \\*: not all items of the "
-        "benchmark; –: not evaluated.\n"
+        "benchmark, or not all benchmarks of the average; –: not evaluated.\n"
     )
     for table in tables:
         yield f"## {_plain(table.name)}\n" if table.name else "## Comparison\n"

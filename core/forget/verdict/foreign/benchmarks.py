@@ -98,7 +98,8 @@ class _Reader:
         taken = [self.tasks.pop(task) for task in tasks]
         try:
             metric = benchmark.metric if benchmark else taken[0].metric()
-            items = [item for task in taken for item in task.items(metric)]
+            cluster = benchmark.cluster if benchmark else None
+            items = [item for task in taken for item in task.items(metric, cluster)]
         except UnfitError as error:
             self.left_out[name] = str(error)
             return
@@ -107,7 +108,7 @@ class _Reader:
             title=benchmark.title if benchmark else name,
             metric=metric,
             chance=benchmark.chance if benchmark else None,
-            required_items=benchmark.items if benchmark else None,
+            details={"required_items": benchmark.items} if benchmark else {},
             origin="lm-eval",
             settings=_common([foreign_settings(t.files.task, t.files.results) for t in taken]),
             read=partial(_given, items),

@@ -69,8 +69,12 @@ class ForeignTask:
             raise UnfitError(f"it has no metric that can be compared item by item ({said})")
         return next((name for name in PREFERRED if name in usable), usable[0])
 
-    def items(self, metric: str) -> list[Item]:
+    def items(self, metric: str, cluster: str | None = None) -> list[Item]:
         """Return the items by a metric.
+
+        Args:
+            metric: The metric.
+            cluster: The field of a document that says what items share, see `Benchmark`.
 
         Raises:
             UnfitError: It has no such metric, or none that can be compared item by item.
@@ -78,7 +82,7 @@ class ForeignTask:
         fault = self._fault(metric) if metric in self._metrics() else "is none of its metrics"
         if fault is not None:
             raise UnfitError(f"its {metric} {fault}")
-        return [self._item(row, metric) for row in self.rows]
+        return [self._item(row, metric, cluster) for row in self.rows]
 
     def reported(self, metric: str) -> float | None:
         """Return the score that lm-eval gives; None if it gives none."""
@@ -106,7 +110,8 @@ class ForeignTask:
             return f"is reported as {score:.6g}, which is not the mean of the items"
         return None
 
-    def _item(self, row: Mapping[str, Any], metric: str) -> Item:
+    def _item(self, row: Mapping[str, Any], metric: str, cluster: str | None) -> Item:
+        shared = row["doc"].get(cluster) if cluster else None
         numbers = {m: row[m] for m in self._metrics() if isinstance(row[m], bool | int | float)}
         return Item(
             task=self.files.task,
@@ -117,6 +122,7 @@ class ForeignTask:
             prompt=_prompt(row["arguments"]),
             target=str(row["target"]),
             response=[_response(answer) for answer in row["filtered_resps"]],
+            cluster="" if shared is None else document_digest(shared),
         )
 
 

@@ -26,6 +26,8 @@ function naming(row) {
     label: page.several.includes(row.run) ? `${label} · ${row.checkpoint}` : label,
     variant: row.variant || row.checkpoint,
     dataset: row.dataset || "comparison",
+    // An average of a part of the benchmarks is not to be compared with one of all, or of others.
+    absent: row.delta == null ? "not evaluated" : row.kind === "average" && row.title !== "average" ? row.title : null,
   };
 }
 
@@ -91,6 +93,8 @@ function pValue(p) {
 function whole(value) {
   return value == null ? "–" : value.toLocaleString("en");
 }
+
+const brief = (value) => String(Number(value.toPrecision(4)));
 
 function itemsOf(row) {
   if (row.items == null) return "–";

@@ -56,7 +56,7 @@ function itemCard(row) {
     "article",
     { class: "item" },
     make("h3", {}, `${benchmark}${where}, item ${row.doc_id}`),
-    make("p", { class: "about" }, `${DIRECTIONS[row.direction] ?? row.direction} · ${labelOf(row.run)} · ${row.checkpoint}`),
+    make("p", { class: "about" }, [DIRECTIONS[row.direction], labelOf(row.run), row.checkpoint].join(" · ")),
     make("p", { class: "label" }, "Prompt"),
     pre(row.prompt),
     make(
