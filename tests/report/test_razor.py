@@ -65,7 +65,7 @@ def test_one_method_alone() -> None:
 
 def test_several_datasets_are_warned_of() -> None:
     text = " ".join(shown(fitted([*rows("grpo"), *rows("grpo", dataset="words")])).split())
-    assert "several bases or datasets (tiny / sums, tiny / words)" in text
+    assert "several kinds (tiny / sums, tiny / words)" in text
     assert "several" not in shown(fitted(rows("grpo")))
 
 

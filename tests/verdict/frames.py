@@ -34,6 +34,8 @@ def row(kind: str, method: str, step: int | None, delta: float, **changes: Any) 
         "step": step,
         "last": False,
         "kind": kind,
+        "benchmark": {"task": "task:sums"}.get(kind, kind),
+        "verdict": "inconclusive",
         "delta": delta,
     }
     return {**made, **changes}

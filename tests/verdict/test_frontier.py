@@ -139,6 +139,19 @@ def test_checkpoints_of_which_one_side_is_missing() -> None:
     assert found["method"].tolist() == ["e"]
 
 
+def test_a_checkpoint_that_lacks_a_benchmark_has_no_average() -> None:
+    lacking = row("benchmark", "a", 1, nan, benchmark="mmlu", verdict="missing")
+    found = lines(pair("a", 1, 0.1, -0.1), [lacking], pair("b", 1, 0.1, -0.1))
+    assert found["method"].tolist() == ["b"]
+
+
+def test_averages_of_other_benchmarks_do_not_beat_each_other() -> None:
+    scored = [row("benchmark", name, 1, 0.0, benchmark=name) for name in "ab"]
+    found = lines(pair("a", 1, 0.9, 0.0), pair("b", 1, 0.1, -0.1), scored)
+    assert found["averaged"].tolist() == ["a", "b"]
+    assert found["best"].all()
+
+
 def test_models_without_a_step_are_kept() -> None:
     found = lines(pair("a", None, 0.1, -0.1, seed=pd.NA))
     assert found["checkpoint"].tolist() == ["merged"]

@@ -130,6 +130,25 @@ def test_checkpoints_without_an_average_are_left_out() -> None:
     assert len(fitted(rows).points) == 36
 
 
+def test_checkpoints_that_lack_a_benchmark_are_left_out() -> None:
+    """Their average is of other questions."""
+    lacking = row("benchmark", "grpo", 1200, np.nan, benchmark="mmlu", verdict="missing")
+    found = fitted([*runs(), lacking])
+    assert len(found.points) == 35
+    assert "step-001200" not in found.points.query("method == 'grpo'")["checkpoint"].tolist()
+
+
+def test_averages_of_different_benchmarks_are_told_apart() -> None:
+    scored = [row("benchmark", "grpo", 100 * step, 0.0, benchmark="mmlu") for step in range(1, 13)]
+    other = [row("benchmark", "spin", 100, 0.0, benchmark=name) for name in ("mmlu", "piqa")]
+    found = fitted([made for made in runs() if made["method"] == "grpo"] + scored)
+    assert found.settings == ("tiny / sums",)
+    found = fitted([made for made in runs() if made["method"] != "gt-sft"] + scored + other[:1])
+    assert "tiny / sums on 1 benchmarks" in found.settings
+    found = fitted([*runs(), *scored, *other])
+    assert "tiny / sums on 2 benchmarks" in found.settings
+
+
 def test_models_without_a_step() -> None:
     rows = [*runs(), row("average", "grpo", None, -0.01, kl_to_base=0.3)]
     razor = fitted(rows)

@@ -98,8 +98,8 @@ def _methods(held_out: tuple[HeldOut, ...]) -> tuple[Text, Table]:
 def _warnings(razor: Razor) -> Iterator[Text]:
     if len(razor.settings) > 1:
         yield Text(
-            f"These are points of several bases or datasets ({', '.join(razor.settings)}), whose "
-            "KLs are on different prompts and not comparable: name the runs of one of them.",
+            f"These are points of several kinds ({', '.join(razor.settings)}), whose KLs are on "
+            "different prompts, or averages of different benchmarks: name the runs of one kind.",
             style="yellow",
         )
     if not razor.kl.held_out:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from forget.metrics.estimate import Estimate, Interval
+from forget.verdict.averages import CHECKPOINT, whole_averages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["frontier"]
 
 _NAMES = ["run", "path", "study", "model", "dataset", "method", "variant", "seed", "checkpoint"]
-_SAME_TASK = ["model", "dataset"]
+_COMPARABLE = ["model", "dataset", "averaged"]
 _CHANGE = ["delta", "stderr", "low", "high"]
 
 
@@ -29,18 +30,22 @@ def frontier(results: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
         level: Confidence of the interval of the ratio.
 
     Returns:
-        One row for each checkpoint of which both are known, with its names, `step`, `last` and
+        One row for each checkpoint of which both are known, of all benchmarks that were asked for,
+        with its names, `step`, `last` and
 
         - `gain`, `gain_stderr`, `gain_low`, `gain_high`: change of task accuracy
-        - `average`, `average_stderr`, `average_low`, `average_high`: mean delta of the benchmarks
+        - `average`, `average_stderr`, `average_low`, `average_high`: mean delta of the benchmarks,
+          whose names are `averaged`
         - `forgetting_per_point`: -average / gain, below 0 where nothing was lost, and
           `forgetting_per_point_low`, `..._high`; NaN where no gain is established: it is not above
           0, or its interval reaches down to 0
-        - `best`: no checkpoint of the same base and dataset gained at least as much and lost no
-          more, with one of the two better
+        - `best`: no checkpoint of the same base, dataset and benchmarks gained at least as much and
+          lost no more, with one of the two better
     """
-    gains = _changes(results, "task", "gain")
-    merged = gains.merge(_changes(results, "average", "average"), on=[*_NAMES, "step", "last"])
+    averages = whole_averages(results)
+    gains = _changes(results[results["kind"] == "task"], "gain")
+    merged = gains.merge(_changes(averages, "average"), on=[*_NAMES, "step", "last"])
+    merged = merged.merge(averages[[*CHECKPOINT, "averaged"]], on=CHECKPOINT)
     known = merged["gain"].notna() & merged["average"].notna()
     table: pd.DataFrame = merged.loc[known].reset_index(drop=True)
     ratios = [_per_point(row, level) for row in table.to_dict("records")]
@@ -49,15 +54,14 @@ def frontier(results: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     ):
         table[f"forgetting_per_point{name}"] = np.array(values, float)
     table["best"] = False
-    for _, same in table.groupby(_SAME_TASK, sort=False):
+    for _, same in table.groupby(_COMPARABLE, sort=False):
         best = _undominated(same[["gain", "average"]].to_numpy(float))
         table.loc[same.index, "best"] = best
     return table
 
 
-def _changes(results: pd.DataFrame, kind: str, name: str) -> pd.DataFrame:
-    """Return what changed for each checkpoint in the rows of one kind, under a name of its own."""
-    rows = results[results["kind"] == kind]
+def _changes(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return what changed for each checkpoint in rows of one kind, under a name of its own."""
     columns = {column: f"{name}_{column}" for column in _CHANGE} | {"delta": name}
     kept: pd.DataFrame = rows[[*_NAMES, "step", "last", *_CHANGE]].rename(columns=columns)
     return kept.astype(dict.fromkeys(columns.values(), float))

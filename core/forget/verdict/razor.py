@@ -19,6 +19,7 @@ from forget.metrics.quadratic import (
     held_out_r2,
     predict_held_out,
 )
+from forget.verdict.averages import whole_averages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,10 @@ KL = "kl_to_base"
 PREDICTORS = (KL, "reverse_kl_to_base", "changed_weights", "relative_change", "step")
 """What forgetting is told by: KL and what it is compared with."""
 
-_NAMES = ["run", "model", "dataset", "method", "variant", "seed", "checkpoint", "step", "last"]
+_NAMES = [
+    "run", "path", "model", "dataset", "method", "variant", "seed", "checkpoint", "step", "last",
+    "averaged",
+]  # fmt: skip
 
 
 class HeldOut(NamedTuple):
@@ -78,8 +82,8 @@ class Razor:
             average delta, above 0 for lost) and its `stderr`.
         kl: The fit on the forward KL.
         others: The fits on the other predictors, of those that can be fitted.
-        settings: The bases and datasets that points are of, "model / dataset"; of several, their
-            KLs are on different prompts.
+        settings: What points are of, "model / dataset", with the number of benchmarks where the
+            averages are of different ones; of several, their numbers are not comparable.
     """
 
     points: pd.DataFrame
@@ -122,26 +126,25 @@ def fit_razor(results: pd.DataFrame) -> Razor | None:
         results: The frame of results.
 
     Returns:
-        The fits; None where fewer than four checkpoints have a KL and an average delta, or fewer
-        than three of their KLs differ.
+        The fits; None where fewer than four checkpoints have a KL and the average delta of all
+        their benchmarks, or fewer than three of their KLs differ.
     """
     points = _points(results)
     kl = _predict(points, KL)
     if kl is None:
         return None
     others = (_predict(points, predictor) for predictor in PREDICTORS if predictor != KL)
-    settings = points["model"] + " / " + points["dataset"]
     return Razor(
         points=points,
         kl=kl,
         others=tuple(prediction for prediction in others if prediction is not None),
-        settings=tuple(settings.unique()),
+        settings=_settings(points),
     )
 
 
 def _points(results: pd.DataFrame) -> pd.DataFrame:
     """Return the checkpoints with a KL and an average delta."""
-    average = results[results["kind"] == "average"]
+    average = whole_averages(results)
     points: pd.DataFrame = average[_NAMES].assign(
         changed_weights=1 - average["unchanged_weights"].astype(float),
         forgetting=-average["delta"].astype(float),
@@ -151,6 +154,15 @@ def _points(results: pd.DataFrame) -> pd.DataFrame:
     known = np.isfinite(points[KL]) & np.isfinite(points["forgetting"])
     found: pd.DataFrame = points.loc[known].reset_index(drop=True)
     return found
+
+
+def _settings(points: pd.DataFrame) -> tuple[str, ...]:
+    settings = points["model"] + " / " + points["dataset"]
+    if points["averaged"].nunique() > 1:
+        numbers = points["averaged"].str.count(",").add(1).astype(str)
+        settings += " on " + numbers + " benchmarks"
+    different: list[str] = settings[~(settings + points["averaged"]).duplicated()].tolist()
+    return tuple(different)
 
 
 def _predict(points: pd.DataFrame, predictor: str) -> Prediction | None:
