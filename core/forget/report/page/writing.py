@@ -13,7 +13,7 @@ from forget.report.material import Material
 from forget.report.page.charts import charts
 from forget.report.page.encoding import columns, json_for_page, thinned, within
 from forget.report.page.fit import fit_for_page
-from forget.report.page.labels import run_labels, runs_of_several
+from forget.report.page.labels import model_prefixes, run_labels
 from forget.report.page.marks import Series
 from forget.report.page.numbers import interval, known, p_value, points, signed
 from forget.report.page.provenance import origins
@@ -105,7 +105,7 @@ def _data(material: Material) -> dict[str, Any]:
         "results": columns(material.results),
         "curves": columns(thinned(material.curves)),
         "labels": run_labels(material.results),
-        "several": runs_of_several(material.results),
+        "prefixes": model_prefixes(material.results),
         "razor": fit_for_page(material.razor, material.level),
         "charts": charts(material.margin, _series(material.results)),
         "symbols": {name: style.symbol for name, style in VERDICTS.items()},
