@@ -152,7 +152,7 @@ GRIDS = (flips, clusters, scores, averages, bootstrap, bands, seeds, alarms)
 
 def _flips(trials: int, **truth: Any) -> float:
     sizes = truth["sizes"]
-    if len(sizes) == 1 and sizes[0] * truth["psi"] <= 100:
+    if len(sizes) == 1 and sizes[0] * truth["psi"] <= 200:
         return known.coverage_of_flips_exactly(int(sizes[0]), truth["psi"], truth["delta"])
     return known.coverage_of_flips(trials, **truth)
 

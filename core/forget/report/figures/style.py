@@ -90,7 +90,7 @@ class Look(NamedTuple):
 
     colour: str
     marker: str
-    line: str
+    line: str | tuple[int, tuple[int, ...]]
 
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -103,7 +103,7 @@ def look(index: int) -> Look:
     return Look(
         _COLOURS[index % len(_COLOURS)],
         _MARKERS[index % len(_MARKERS)],
-        _LINES[index % len(_LINES)],  # type: ignore[arg-type]
+        _LINES[index % len(_LINES)],
     )
 
 
