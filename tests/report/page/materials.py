@@ -192,6 +192,21 @@ def small() -> Material:
     )  # fmt: skip
 
 
+def seeds() -> Material:
+    """Three seeds of one method, and what they say of it together."""
+    runs = [Run(method="gt-sft", seed=seed, pace=0.02) for seed in range(3)]
+    made = material(runs, (100,), ("mmlu",), flips=0)
+    numbers = {"stderr": 0.002, "low": -0.03, "high": -0.01, "seed_sd": 0.003, "p": 0.01}
+    line = {
+        "study": "phase1", "model": "qwen3-1.7b", "dataset": "gsm8k", "method": "gt-sft",
+        "variant": "gt-sft", "seeds": 3, "step": 100, "delta": -0.02, **numbers, "p_holm": 0.01,
+        "verdict": "forgot",
+    }  # fmt: skip
+    kinds = {"mmlu": "benchmark", "average": "average"}
+    pooled = [{**line, "benchmark": name, "kind": kind} for name, kind in kinds.items()]
+    return attrs.evolve(made, pooled=pd.DataFrame(pooled))
+
+
 def nothing() -> Material:
     """A report of runs without a checkpoint."""
     made = small()

@@ -49,7 +49,7 @@ def test_it_opens_without_a_complaint_or_a_request(
     assert found.page.evaluate(inner) <= 0  # nothing sticks out: only tables scroll sideways
 
 
-@pytest.mark.parametrize("kind", ["nothing", "comparison", "unsure", "unevaluated"])
+@pytest.mark.parametrize("kind", ["nothing", "comparison", "unsure", "unevaluated", "seeds"])
 def test_it_is_quiet_where_there_is_little_to_show(opened: Any, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "report.html"
     write_page(getattr(materials, kind)(), path)
@@ -68,6 +68,17 @@ def test_models_of_a_comparison_stand_beside_each_other(opened: Any, tmp_path: P
     assert texts(page, ".heat tbody th") == ["gt-sft-model", "grpo-model"]
     assert (page.text_content("[data-figure=methods] svg") or "").count("-model") == 2
     assert "There is nothing to draw" in page.inner_text("[data-figure=trajectories]")
+
+
+def test_a_method_is_shown_over_its_seeds(opened: Any, tmp_path: Path) -> None:
+    write_page(materials.seeds(), tmp_path / "report.html")
+    page = opened(tmp_path / "report.html").page
+    said = page.locator("[data-figure=methods] .reading")
+    assert said.inner_text().startswith("3 models: ")
+    mean = "gt-sft, mean of 3 seeds, gsm8k: −2.0 [−3.0, −1.0], forgot."
+    assert said.inner_text().endswith(f"Over seeds: {mean}")
+    marks = page.locator("[data-figure=methods] svg .mark-symbol path[aria-label*=change]")
+    assert marks.count() == 4
 
 
 def test_a_whole_study_is_small_and_opens_quickly(opened: Any, large_page: Path) -> None:

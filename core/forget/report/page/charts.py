@@ -131,10 +131,14 @@ def _methods(margin: float) -> Spec:
                 {
                     "name": "if_delta",
                     "transform": [{"filter": "isValid(datum.delta)"}],
-                    "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
+                    "mark": {"type": "point", "filled": True, "opacity": 1},
                     "encoding": {
                         "x": measure("delta", CHANGE, tickCount=5),
                         **by_verdict(),
+                        "size": {
+                            "condition": {"test": "isValid(datum.seeds)", "value": 200},
+                            "value": 60,
+                        },
                         "tooltip": tip("label", "title", "checkpoint", *JUDGED),
                     },
                 },

@@ -104,6 +104,7 @@ def _data(material: Material) -> dict[str, Any]:
     data = {
         "results": columns(material.results),
         "curves": columns(thinned(material.curves)),
+        "pooled": {} if material.pooled is None else columns(material.pooled),
         "labels": run_labels(material.results),
         "prefixes": model_prefixes(material.results),
         "razor": fit_for_page(material.razor, material.level),

@@ -40,6 +40,15 @@ const results = rowsOf(page.results).map((row) => {
   found.items_of = itemsOf(found);
   return found;
 });
+/** Methods over several training seeds. */
+const pooled = rowsOf(page.pooled).map((row) => {
+  const found = { ...row, absent: null, items_of: "–", checkpoint: `step ${whole(row.step)}` };
+  for (const name of ["delta", "low", "high", "seed_sd"]) if (found[name] != null) found[name] *= 100;
+  found.label = `${row.variant}, mean of ${row.seeds} seeds`;
+  found.between = interval(found.low, found.high);
+  return found;
+});
+
 const curves = rowsOf(page.curves);
 const flips = rowsOf(page.flips);
 
@@ -61,6 +70,8 @@ const exams = [
   ...average,
   ...(tasks.length > 1 ? [[OWN_TASK, "own task"]] : tasks),
 ];
+
+const titleOf = new Map(exams);
 
 const isOf = (exam, row) => (exam === OWN_TASK ? row.kind === "task" : row.benchmark === exam);
 

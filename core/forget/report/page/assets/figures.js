@@ -89,7 +89,7 @@ const FIGURES = {
       panels: () => [["dataset", "a panel for each data set"], ["variant", "a panel for each method"]],
     },
     rows: ({ exam, panels }) => {
-      const rows = lastRows.filter((row) => isOf(exam, row));
+      const rows = [...lastRows, ...pooled].filter((row) => isOf(exam, row));
       const models = unique(rows.map((row) => row.model)).length > 1;
       const other = panels === "dataset" ? "variant" : "dataset";
       const seen = {};
@@ -98,10 +98,18 @@ const FIGURES = {
         const entry = row[other];
         const offset = (seen[[panel, entry]] = (seen[[panel, entry]] ?? -1) + 1);
         const hidden = row.absent == null ? {} : { delta: null, low: null, high: null };
-        return { ...row, ...hidden, panel, entry, offset };
+        const title = titleOf.get(row.benchmark) ?? row.benchmark;
+        return { ...row, ...hidden, title, panel, entry, offset };
       });
     },
-    reading: (rows) => `${count(rows.length, "model")}: ${tally(rows)}.${left(rows)}`,
+    reading: (rows) => {
+      const single = rows.filter((row) => row.seeds == null);
+      const said = rows
+        .filter((row) => row.seeds != null)
+        .map((row) => `${row.label}, ${row.panel}: ${signed(row.delta)} ${interval(row.low, row.high, 1)}, ${row.verdict}`);
+      const over = said.length ? ` Over seeds: ${said.join("; ")}.` : "";
+      return `${count(single.length, "model")}: ${tally(single)}.${over}${left(single)}`;
+    },
     columns: [text("panel", "panel"), text("entry", "entry"), text("label", "run"), ...JUDGED],
     fit: (spec, width) => {
       inPanels(spec, width, 260, 120);

@@ -4,8 +4,6 @@ const reading = { first: 0, size: 5 };
 
 const DIRECTIONS = { lost: "▼ lost: right before, wrong after", gained: "▲ gained: wrong before, right after" };
 
-const titleOf = new Map(exams);
-
 function itemsWanted() {
   const among = (name, rows) => unique(rows.map((row) => row[name]));
   const of = (rows, name, value) => (value ? rows.filter((row) => row[name] === value) : rows);
