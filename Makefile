@@ -2,6 +2,7 @@
 #   make demo        train the embedded default by GT-SFT, evaluate, report
 #   make test        the test-suite                make test-fast   its fast tier
 #   make test-long   what takes minutes: whole studies on a real Slurm, undisturbed and under faults
+#   make test-gpu    what is about a GPU; all other tests leave one alone
 #   make lint        ruff, mypy, import-linter     make fix         what ruff can mend
 #   make docs        check that every link and command in docs/ holds
 #   make vllm        add vLLM's build for CPUs, for --engine vllm without a GPU and for its tests
@@ -16,7 +17,7 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reord
 # torch's version comes first and alone: whatever else is installed must not choose another build.
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-.PHONY: demo test test-fast test-long lint fix docs vllm gemma clean
+.PHONY: demo test test-fast test-long test-gpu lint fix docs vllm gemma clean
 
 demo: $(VENV)/ready
 	$(BIN)/forget run --method gt-sft
@@ -29,6 +30,9 @@ test-fast: $(VENV)/ready-dev
 
 test-long: $(VENV)/ready-dev
 	$(BIN)/pytest -m long
+
+test-gpu: $(VENV)/ready-dev
+	FORGET_TEST_GPU=1 $(BIN)/pytest -m gpu
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

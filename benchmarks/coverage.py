@@ -24,7 +24,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import simulations as known
 from simulations import CORE10, MMLU, Seeds
 
-TEN_BENCHMARKS = np.array(list(CORE10.values()))
+AVERAGED = {
+    "ten benchmarks": np.array(list(CORE10.values())),
+    "100, 200, 300": np.array([100, 200, 300]),
+}
+TRAINED = {"n 500": np.array([500]), "57 as MMLU's, 700 items": MMLU // 20}
 CLUSTERS = {
     "57 as MMLU's": MMLU,
     "10 of 50": np.full(10, 50),
@@ -75,10 +79,7 @@ def scores() -> Iterator[Cell]:
 
 
 def averages() -> Iterator[Cell]:
-    for name, items in {
-        "ten benchmarks": TEN_BENCHMARKS,
-        "100, 200, 300": np.array([100, 200, 300]),
-    }.items():
+    for name, items in AVERAGED.items():
         for psi in (0.02, 0.05, 0.20):
             yield Cell(
                 "macro-average",
@@ -118,10 +119,7 @@ def seeds() -> Iterator[Cell]:
     for count in (2, 3, 5):
         for training in (0.0, 0.005, 0.02, 0.05):
             how = Seeds(count, training)
-            for name, sizes in {
-                "n 500": np.array([500]),
-                "57 as MMLU's, 700 items": MMLU // 20,
-            }.items():
+            for name, sizes in TRAINED.items():
                 yield Cell(
                     "several trainings",
                     f"{count}, {name}, sd between them {training}",
@@ -154,7 +152,7 @@ GRIDS = (flips, clusters, scores, averages, bootstrap, bands, seeds, alarms)
 
 def _flips(trials: int, **truth: Any) -> float:
     sizes = truth["sizes"]
-    if len(sizes) == 1 and sizes[0] * truth["psi"] <= 100:
+    if len(sizes) == 1 and sizes[0] * truth["psi"] <= 200:
         return known.coverage_of_flips_exactly(int(sizes[0]), truth["psi"], truth["delta"])
     return known.coverage_of_flips(trials, **truth)
 

@@ -14,6 +14,20 @@ from made_evaluations import Bench, two_checkpoints
 from made_study import Study, make_study
 from tiny_models import make_model
 
+if not os.environ.get("FORGET_TEST_GPU"):
+    # Arithmetic is held to the last bits of float32, and a GPU trains in bfloat16.
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+@pytest.fixture(scope="session")
+def gpu() -> str:
+    """The device of tests that are about a GPU; they skip without one."""
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU is to be used; with one, and FORGET_TEST_GPU=1, this is tested")
+    return "cuda"
+
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -87,3 +87,16 @@ def test_verifiers_are_measured(data_root: Path) -> None:
         assert float(cpu_ms) >= 0
         assert int(rate.replace(",", "")) > 0
     assert lines["MATH, by value"][1] == "0.0%"
+
+
+def test_coverage_is_simulated() -> None:
+    lines = run(
+        "coverage.py", "--trials=40", "--only=seeds", "--only=alarms", "--json"
+    ).splitlines()
+    found = [json.loads(line) for line in lines]
+    assert {line["what"].split(":")[0] for line in found} == {
+        "several trainings", "average of several trainings", "false alarms",
+    }  # fmt: skip
+    assert all(0 <= line["share"] <= 1 and line["trials"] == 40 for line in found)
+    table = run("coverage.py", "--trials=10", "--only=averages")
+    assert re.search(r"\| macro-average \| ten benchmarks, psi 0\.05, delta -0\.010 \| \d", table)

@@ -109,6 +109,7 @@ def test_checkpoints_of_a_run(study: Study, compare: Compare) -> None:
     found = json.loads(said)
     assert len(found["benchmarks"]) == 10
     assert found["task_accuracy"]["task"] == "arithmetic"
+    assert found["task_accuracy"]["truncation_rate"] == 0.0
     assert found["despite"] == found["unchecked"] == found["not_compared"] == []
     assert "task accuracy (arithmetic" in compare(f"{run}:base", run)[1]
 

@@ -71,6 +71,7 @@ def imported(arguments: Sequence[str], folder: Path) -> set[str]:
         ["show", "phase1"],
         ["run", "--help"],
         ["eval", "--help"],
+        ["compare", "--help"],
         ["report", "--help"],
         ["data"],
         ["data", "--json"],

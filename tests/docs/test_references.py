@@ -533,7 +533,9 @@ def test_the_shape_of_a_report() -> None:
 def test_the_shape_of_two_models_compared(alone: Path) -> None:
     make_results(alone / "a", {"x": {"acc": [1.0] * 90}})
     make_results(
-        alone / "b", {"x": {"acc": [0.0] * 90}, "y": {"acc": [1.0]}}, lm_eval_version="0.4.12"
+        alone / "b",
+        {"x": {"acc": [0.0, 0.0, 1.0] * 30}, "y": {"acc": [1.0]}},
+        lm_eval_version="0.4.12",
     )
     found = output("compare", "a", "b", "--despite", "lm-eval")
     assert shape(example("`forget compare --json`")) == shape(found)

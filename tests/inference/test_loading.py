@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from forget.completion import Sampling
-from forget.errors import ModelError
+from forget.errors import ModelError, WorkError
 from forget.inference.generation import complete
 from forget.inference.loading import load_model, load_tokenizer
 from forget.inference.machine import Machine
@@ -136,3 +136,14 @@ def test_a_tokenizer_that_is_damaged(copy: Path) -> None:
         load_tokenizer(copy)
     with pytest.raises(ModelError, match="The tokenizer in"):
         load_model(copy, CPU)
+
+
+def test_a_device_without_room_for_it(lively_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    def no_room(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr("transformers.PreTrainedModel.to", no_room)
+    with pytest.raises(WorkError, match=r"to load the model in .* Free some, or take --device cpu"):
+        load_model(lively_model, CPU)

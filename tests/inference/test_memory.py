@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+import torch
 from transformers import GPT2Config, LlamaConfig
 
+from forget.errors import WorkError
 from forget.inference import memory
 from forget.inference.builtin import BuiltinEngine
 from forget.inference.engine import Score
@@ -90,3 +92,34 @@ def test_the_engine_splits_by_the_memory_there_is(
     assert sizes == [1] * 8
     assert [a[1] for a in found] == [a[1] for a in expected]
     assert [a[0] for a in found] == pytest.approx([a[0] for a in expected], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("MPS backend out of memory"),
+        torch.OutOfMemoryError("CUDA out of memory."),
+    ],
+)
+def test_memory_that_does_not_suffice_is_said_in_words(error: Exception) -> None:
+    with pytest.raises(WorkError) as raised, memory.memory_for("to fly", "Land."):
+        raise error
+    assert str(raised.value) == "The memory does not suffice to fly. Land."
+
+
+def test_of_a_gpu_it_is_told_who_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (20_000_000, 150_000_000_000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 13_500_000_000)
+    with (
+        pytest.raises(WorkError, match=r"the GPU's 150\.0 GB this process has 13\.5, and 136\.5"),
+        memory.memory_for("to fly", "Land."),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+def test_other_errors_stay_what_they_are() -> None:
+    with pytest.raises(RuntimeError, match=r"^wings$"), memory.memory_for("to fly", "Land."):
+        raise RuntimeError("wings")

@@ -101,6 +101,8 @@ def test_the_wheel_holds_what_is_not_python(built: Built) -> None:
         Path(name).stem for name in (ROOT / "plugins/forget_benchmarks/mini").glob("*.yaml")
     }
     assert "forget_benchmarks/mini/_mini_mmlu_template_yaml" in mini
+    page = {Path(name).suffix for name in files if name.startswith("forget/report/page/assets/")}
+    assert page == {".html", ".css", ".js"}
 
 
 def test_what_every_template_of_a_task_includes_is_there(built: Built) -> None:

@@ -64,7 +64,7 @@ def test_a_table_with_all_that_limits_it(comparison: Comparison) -> None:
     assert "task accuracy (sums, 100 held-out problems): 60.0 -> 50.0 (-10.0 [-17.0, -2.6])" in text
     cut = f"{'x' * 57}..."
     assert f"in spite of unlike code: {cut} in [old], not set in new" in text
-    assert "told by one side alone, so not checked: limit, questions" in text
+    assert "not told by both sides, so not checked: limit, questions" in text
     assert "c is not compared: only [old] has it" in text
     assert "a changed." in text
     assert "delta = new - [old] on the same items" in text

@@ -5,7 +5,15 @@ import math
 import pandas as pd
 import pytest
 
-from forget.report.selection import exams, file_name, groups, judged, named, points, steps_of
+from forget.report.selection import (
+    change_in_points,
+    exams,
+    file_name,
+    groups,
+    judged,
+    named,
+    steps_of,
+)
 from report import made_frames
 from report.made_frames import frame, row
 
@@ -101,8 +109,8 @@ def test_names_of_files_are_never_the_same() -> None:
 @pytest.mark.parametrize(
     ("share", "text"), [(-0.0223, "−2.2"), (0.3, "+30.0"), (math.nan, "–"), (math.inf, "–")]
 )
-def test_points(share: float, text: str) -> None:
-    assert points(share) == text
+def test_change_in_points(share: float, text: str) -> None:
+    assert change_in_points(share) == text
 
 
 def test_the_types_are_those_of_the_frame() -> None:

@@ -221,6 +221,16 @@ def test_one_process_trains_here() -> None:
     assert trained == [task]
 
 
+def test_memory_that_does_not_suffice_wherever_in_a_training() -> None:
+    def train(task: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    method: Any = SimpleNamespace(name="made", train=train)
+    task: Any = SimpleNamespace(settings=TrainingSettings(micro_batch_size=2))
+    with pytest.raises(WorkError, match=r"micro_batch_size=2\. Lower that .* same command"):
+        processes.train(method, task)
+
+
 # --- settings
 
 

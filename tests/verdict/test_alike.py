@@ -19,6 +19,7 @@ from forget.verdict.alike import (
 from forget.verdict.answered import Answered, Origin
 
 NAMES = ("A", "B")
+TOLD = dict.fromkeys(("device", "device_name", "lm-eval", "torch", "transformers"), "x")
 SETTINGS = {"engine": "hf", "dtype": "float32"}
 
 
@@ -54,12 +55,22 @@ def test_a_setting_that_one_alone_has_differs_where_both_would_tell() -> None:
         Difference("batching", "9", None),
         Difference("engine", "hf", "builtin"),
     ]
-    assert unchecked(base, other) == []
+    known = [attrs.evolve(side, settings={**side.settings, **TOLD}) for side in (base, other)]
+    assert unchecked(*known) == []
+
+
+def test_what_nobody_tells_is_not_checked() -> None:
+    settings = {**SETTINGS, **TOLD}
+    del settings["lm-eval"]
+    base = answered(settings=settings, origin="lm-eval")
+    assert differences(base, base) == []
+    assert unchecked(base, base) == ["lm-eval"]
 
 
 def test_of_other_origins_only_what_both_tell_is_compared() -> None:
-    base = answered(settings={**SETTINGS, "batching": "9"})
-    other = answered(settings={**SETTINGS, "limit": "6", "dtype": "bfloat16"}, origin="lm-eval")
+    settings = {**TOLD, **SETTINGS}
+    base = answered(settings={**settings, "batching": "9"})
+    other = answered(settings={**settings, "limit": "6", "dtype": "bfloat16"}, origin="lm-eval")
     assert differences(base, other) == [Difference("dtype", "float32", "bfloat16")]
     assert unchecked(base, other) == ["batching", "limit"]
 

@@ -106,6 +106,8 @@ def _evaluate(what: _Comparison, asked: _Asked, session: Session, as_json: bool)
     from forget.report.plain import findings_as_plain
     from forget.report.terminal import render
     from forget.verdict.findings import collect
+    from forget.verdict.results import known_benchmarks
+    from forget.verdict.terms import Terms
 
     parity, noise = None, None
     with quiet_libraries(session.workspace.root / "reports" / "eval.log") as screen:
@@ -115,7 +117,8 @@ def _evaluate(what: _Comparison, asked: _Asked, session: Session, as_json: bool)
                 f"shard {asked.shard} is done; when all are, the command without --shard reports"
             )
             return
-        findings = collect(record, session.workspace.root)
+        terms = known_benchmarks(Terms(), session.plugins)
+        findings = collect(record, session.workspace.root, terms)
         if asked.repeat:
             noise = measure_noise(what.base, what.exams, session, screen)
         if asked.parity is not None:

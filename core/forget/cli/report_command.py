@@ -11,6 +11,9 @@ import click
 from forget.cli.options import json_option, margin_option, names, out_option
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from forget.report.comparison import Outcome
     from forget.report.material import Material
     from forget.verdict.terms import Terms
 
@@ -71,6 +74,7 @@ class _Wanted(NamedTuple):
 def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:
     """Show what RUNS (run directories; default: all of the output folder) have found."""
     from forget.report.comparison import Outcome
+    from forget.verdict.pooled import pooled_frame
     from forget.verdict.records import find_records
     from forget.verdict.results import known_benchmarks, load_findings
     from forget.verdict.terms import Terms
@@ -82,18 +86,24 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
     _check(wanted)
     found = find_records(runs, out)
     judged = load_findings(found, terms)
+    pooled = pooled_frame(found, [origin for origin, _ in judged], terms)
     material = None
     if wanted or razor:
         from forget.report.gathering import gather
 
-        material = gather(found, judged, _again(runs, out, wanted, terms))
+        material = gather(found, judged, pooled, _again(runs, out, wanted, terms))
+    if material is not None and wanted:
+        _write(material, wanted)
     outcomes = [
         Outcome(one.record.title, str(one.path), findings)
         for one, (_, findings) in zip(found, judged, strict=True)
     ]
-    if material is not None and wanted:
-        _write(material, wanted)
-    _show(outcomes, material if razor else None, as_json=as_json, tables=not wanted, every=every)
+    asked = material if razor else None
+    if as_json:
+        _print_json(outcomes, pooled, asked)
+    else:
+        _print(() if wanted else outcomes, every=every)
+        _print_together(outcomes, pooled, asked)
 
 
 def _check(wanted: _Wanted) -> None:
@@ -131,24 +141,46 @@ def _write(material: Material, wanted: _Wanted) -> None:
             click.echo(f"  left out: {name}: {reason}", err=True)
 
 
-def _show(
-    outcomes: Sequence[Any], material: Material | None, *, as_json: bool, tables: bool, every: bool
+def _print_json(
+    outcomes: Sequence[Outcome], pooled: pd.DataFrame, material: Material | None
 ) -> None:
-    from forget.cli.console import print_json, print_outcomes, print_table
+    from forget.cli.console import print_json
     from forget.report.comparison import comparison_as_plain
     from forget.report.plain import findings_as_plain
-    from forget.report.razor import razor_as_plain, render_razor
+    from forget.report.pooled import pooled_as_plain
+    from forget.report.razor import razor_as_plain
+
+    plain = [findings_as_plain(outcome.findings) for outcome in outcomes]
+    if len(plain) == 1 and material is None:
+        print_json(plain[0])
+        return
+    whole = {
+        "runs": plain,
+        "comparison": comparison_as_plain(outcomes),
+        "methods": pooled_as_plain(pooled),
+    }
+    print_json(whole | ({"razor": razor_as_plain(material.razor)} if material else {}))
+
+
+def _print(outcomes: Sequence[Outcome], *, every: bool) -> None:
+    from forget.cli.console import print_table
     from forget.report.terminal import render
 
-    if as_json and material is not None:
-        plain = [findings_as_plain(outcome.findings) for outcome in outcomes]
-        whole = {"runs": plain, "comparison": comparison_as_plain(outcomes)}
-        print_json({**whole, "razor": razor_as_plain(material.razor)})
-        return
-    for outcome in outcomes if tables and not as_json else ():
+    for outcome in outcomes:
         click.secho(outcome.run, bold=True)
         print_table(render(outcome.findings, every=every))
-    print_outcomes(outcomes, as_json, several=len(outcomes) > 1)
+
+
+def _print_together(
+    outcomes: Sequence[Outcome], pooled: pd.DataFrame, material: Material | None
+) -> None:
+    from forget.cli.console import print_outcomes, print_table
+    from forget.report.pooled import render_pooled
+    from forget.report.razor import render_razor
+
+    print_outcomes(outcomes, as_json=False, several=len(outcomes) > 1)
+    if len(pooled):
+        print_table(render_pooled(pooled))
     if material is not None:
         print_table(render_razor(material.razor))
 

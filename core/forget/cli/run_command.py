@@ -151,13 +151,16 @@ def _carry_out(planned: Plan, session: Session, as_json: bool) -> None:
     from forget.report.terminal import render
     from forget.run import carry_out
     from forget.verdict.findings import collect
+    from forget.verdict.results import known_benchmarks
+    from forget.verdict.terms import Terms
 
+    terms = known_benchmarks(Terms(), session.plugins)
     outcomes = []
     for run in planned.runs:
         with quiet_libraries(run.folder.log) as screen:
             screen.note(f"{run.title}  ->  {run.folder.path}")
             record = carry_out(run, session, screen)
-            findings = collect(record, session.workspace.root)
+            findings = collect(record, session.workspace.root, terms)
         outcomes.append(Outcome(run.cell, str(run.folder.path), findings, run.swept))
         if not as_json:
             print_table(render(findings))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from forget.errors import ModelError, UnsupportedModelError, WorkError
 from forget.inference.machine import Machine
+from forget.inference.memory import memory_for
 from forget.inference.weights import adapter_base, check_model_folder
 
 __all__ = ["ATTENTION", "Loaded", "check_finite", "load_model", "load_tokenizer"]
@@ -42,7 +43,7 @@ def load_model(folder: Path, machine: Machine, attention: str = ATTENTION) -> Lo
     Raises:
         ModelError: The folder is incomplete, or transformers cannot load it.
         UnsupportedModelError: It cannot use the attention asked for.
-        WorkError: Its weights are not all numbers.
+        WorkError: Its weights are not all numbers, or the memory does not hold them.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -75,7 +76,8 @@ def load_model(folder: Path, machine: Machine, attention: str = ATTENTION) -> Lo
             f"The model in {base or folder} lacks weights, which would be drawn at random: "
             f"{missing}. Copy or save the checkpoint again."
         )
-    model = model.to(machine.device).eval()
+    with memory_for(f"to load the model in {folder}", "Free some, or take --device cpu."):
+        model = model.to(machine.device).eval()
     check_finite(model, folder)
     return Loaded(model, load_tokenizer(folder))
 

@@ -6,13 +6,14 @@ is and kill it when it comes to use it, so there is nothing to be caught.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from forget.errors import WorkError
 
-__all__ = ["free_bytes", "key_bytes", "node_bytes", "split_to_fit"]
+__all__ = ["free_bytes", "key_bytes", "memory_for", "node_bytes", "split_to_fit"]
 
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
 _USED = Path("/sys/fs/cgroup/memory.current")
@@ -94,6 +95,42 @@ def split_to_fit(
         *split_to_fit(action, items[:middle], fits),
         *split_to_fit(action, items[middle:], fits),
     ]
+
+
+@contextmanager
+def memory_for(purpose: str, remedy: str) -> Iterator[None]:
+    """Say it in words if the memory does not suffice for a block.
+
+    Args:
+        purpose: What the block does: ``to load the model in DIR``.
+        remedy: What to do, in a sentence.
+
+    Raises:
+        WorkError: It does not suffice; of a GPU the message tells who has it.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise WorkError(
+            f"The memory does not suffice {purpose}{_who_has_it(error)}. {remedy}"
+        ) from error
+
+
+def _who_has_it(error: BaseException) -> str:
+    """Tell a process that is alone on a GPU from one that others leave nothing to."""
+    import torch
+
+    if not (isinstance(error, torch.OutOfMemoryError) and torch.cuda.is_available()):
+        return ""
+    free, total = torch.cuda.mem_get_info()
+    own = torch.cuda.memory_reserved()
+    others = max(0, total - free - own)
+    return (
+        f": of the GPU's {total / 1e9:.1f} GB this process has {own / 1e9:.1f}, and "
+        f"{others / 1e9:.1f} are taken by others (`nvidia-smi` names them) and by the driver"
+    )
 
 
 def _left_in_container() -> int | None:

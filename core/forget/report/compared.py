@@ -68,7 +68,7 @@ def _notes(comparison: Comparison) -> Iterator[str]:
         values = f"{_short(base)} in {comparison.base.name}, {_short(other)} in"
         yield f"compared in spite of unlike {setting}: {values} {comparison.other.name}"
     if comparison.unchecked:
-        yield f"told by one side alone, so not checked: {', '.join(comparison.unchecked)}"
+        yield f"not told by both sides, so not checked: {', '.join(comparison.unchecked)}"
     for name, reason in comparison.left_out.items():
         yield f"{name} is not compared: {reason}"
 

@@ -28,6 +28,7 @@ _FEWEST, _MOST = 2, 12
 def gather(
     found: Sequence[FoundRecord],
     judged: Sequence[tuple[Origin, Findings]],
+    pooled: pd.DataFrame,
     command: Sequence[str],
 ) -> Material:
     """Gather what page, figures and tables are made of.
@@ -35,6 +36,7 @@ def gather(
     Args:
         found: The sweeps.
         judged: What was found in each, in the same order.
+        pooled: Methods over their training seeds.
         command: The command line that makes the report again.
 
     Raises:
@@ -53,6 +55,7 @@ def gather(
             origin.run: _provenance(one) for origin, one in zip(origins, found, strict=True)
         },
         command=shlex.join(command),
+        pooled=pooled,
         level=terms.level,
         margin=terms.margin,
     )

@@ -28,6 +28,8 @@ class Material:
         razor: Forgetting as a function of the KL divergence; None where there are too few points.
         provenance: What `run.toml` says, by the title of the run.
         command: The command line that makes this report again.
+        pooled: Methods over several training seeds, see `verdict.pooled.POOLED`; None where
+            nobody asked, without rows where no method has several.
         level: Level of the intervals.
         margin: The largest drop that does not matter.
     """
@@ -39,5 +41,6 @@ class Material:
     razor: Razor | None
     provenance: Mapping[str, Mapping[str, Any]]
     command: str
+    pooled: pd.DataFrame | None = None
     level: float = 0.95
     margin: float = 0.01

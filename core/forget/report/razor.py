@@ -13,15 +13,16 @@ from rich.text import Text
 from forget.metrics.quadratic import FEWEST
 from forget.verdict.razor import PREDICTORS, HeldOut, Prediction, Razor
 
-__all__ = ["razor_as_plain", "render_razor"]
+__all__ = ["TITLES", "razor_as_plain", "render_razor"]
 
-_TITLES = {
+TITLES = {
     "kl_to_base": "KL from the base",
     "reverse_kl_to_base": "KL to the base, reverse",
     "changed_weights": "share of weights changed",
     "relative_change": "relative change of weights",
     "step": "optimiser step",
 }
+"""What predicts forgetting, for people."""
 
 _TOO_FEW = (
     f"Nothing to fit: fewer than {FEWEST} checkpoints have both a KL from the base and all "
@@ -73,7 +74,7 @@ def _predictors(razor: Razor) -> tuple[Text, Table]:
         table.add_column(heading, justify="right", no_wrap=True)
     for found in (razor.kl, *razor.others):
         shares = (found.fit.r2, found.fit.adjusted_r2, found.held_out_r2)
-        table.add_row(_TITLES[found.predictor], str(found.fit.points), *map(_share, shares))
+        table.add_row(TITLES[found.predictor], str(found.fit.points), *map(_share, shares))
     return Text(title + "s" * (methods != 1), style="italic"), table
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Exam", "Group", "exams", "file_name", "groups", "judged", "method_label", "named",
-    "points", "steps_of", "whole",
+    "Exam", "Group", "change_in_points", "exams", "file_name", "groups", "judged", "method_label",
+    "named", "steps_of", "whole",
 ]  # fmt: skip
 
 _KINDS = ("benchmark", "average", "task")
@@ -124,7 +124,7 @@ def steps_of(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[own.astype(bool) & rows["step"].notna()]
 
 
-def points(share: float) -> str:
+def change_in_points(share: float) -> str:
     """Write a change in points of 100, with its sign; a dash for one that is not known."""
     return f"{100 * share:+.1f}".replace("-", "−") if math.isfinite(share) else "–"
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from forget.metrics import Average, Interval, PairedDifference
+from forget.metrics import Average, PairedDifference
 from forget.report.plain import completeness
 from forget.verdict.findings import CheckpointFindings, Finding, Findings
 from forget.verdict.judging import Judgement
 from forget.verdict.words import TITLES
 
 __all__ = [
+    "STYLES",
     "change_cells",
     "checkpoint_summary",
     "checkpoint_table",
+    "ends",
     "nats",
     "points",
+    "probability",
     "render",
     "signed",
 ]
@@ -33,7 +36,13 @@ _EXPLANATION = (
 )
 _SHORT = 14
 """Characters of a metric's name that stay on one line."""
-_STYLES = {"forgot": "bold red", "improved": "green", "kept": "", "inconclusive": "dim"}
+STYLES: Final[dict[str, str]] = {
+    "forgot": "bold red",
+    "improved": "green",
+    "kept": "",
+    "inconclusive": "dim",
+}
+"""How a verdict looks in a terminal."""
 
 
 def render(findings: Findings, *, every: bool = False) -> RenderableType:
@@ -81,7 +90,7 @@ def _trajectory(findings: Findings) -> Table:
             checkpoint.name,
             points(task.score) if task else "-",
             signed(average.delta) if average else scored,
-            _ends(judgement.band) if average and judgement else "",
+            ends(judgement.band) if average and judgement else "",
             f"{worst.benchmark} {signed(worst.change.delta)}" if worst else "-",
             nats(checkpoint.drift.get("kl_to_base"), digits=2),
             ", ".join(f.benchmark for f in forgot) or "-",
@@ -116,11 +125,11 @@ def _judged(
     change: PairedDifference | Average, judgement: Judgement
 ) -> tuple[str | Text, str, str, Text]:
     """Return the cells of delta, interval, p and verdict."""
-    style = _STYLES[judgement.verdict]
+    style = STYLES[judgement.verdict]
     return (
         Text(signed(change.delta), style=style),
-        _ends(judgement.interval),
-        "-" if judgement.p_holm is None else _probability(judgement.p_holm),
+        ends(judgement.interval),
+        "-" if judgement.p_holm is None else probability(judgement.p_holm),
         Text(judgement.verdict, style=style),
     )
 
@@ -148,7 +157,7 @@ def _task(task: Finding) -> str:
     said = (
         f"task accuracy ({task.benchmark.removeprefix('task:')}, {task.change.items} held-out "
         f"problems): {points(task.base_score)} -> {points(task.score)} "
-        f"({signed(task.change.delta)} {_ends(task.judgement.interval)})"
+        f"({signed(task.change.delta)} {ends(task.judgement.interval)})"
     )
     cut, base_cut = (x.get("truncation_rate") for x in (task.details, task.base_details))
     if cut is None or base_cut is None:
@@ -166,7 +175,7 @@ def _broken(name: str) -> str:
 
 def _sentence(what: str, judgement: Judgement) -> Text:
     """Say a verdict and its reason."""
-    style = _STYLES[judgement.verdict]
+    style = STYLES[judgement.verdict]
     verdict = Text(TITLES[judgement.verdict], style=style)
     return Text(f"{what}: ").append(verdict).append(f". {judgement.reason}")
 
@@ -178,8 +187,8 @@ def _corrected(worst: Finding) -> str:
     if judgement.corrected is None or judgement.p_max is None:
         return said
     return (
-        f"{said} {_ends(judgement.corrected)}, allowing for its being the worst of "
-        f"{judgement.looks}; p = {_probability(judgement.p_max)}"
+        f"{said} {ends(judgement.corrected)}, allowing for its being the worst of "
+        f"{judgement.looks}; p = {probability(judgement.p_max)}"
     )
 
 
@@ -200,7 +209,7 @@ def change_cells(
     change: PairedDifference | Average, judgement: Judgement | None
 ) -> tuple[Text, str]:
     """Return a delta, coloured where it is more than chance, and its standard error."""
-    style = _STYLES[judgement.verdict] if judgement else ""
+    style = STYLES[judgement.verdict] if judgement else ""
     return Text(signed(change.delta), style=style), _error(change.stderr)
 
 
@@ -219,11 +228,13 @@ def signed(share: float) -> str:
     return f"{100 * share:+.1f}"
 
 
-def _ends(interval: Interval | None) -> str:
-    return "-" if interval is None else f"[{signed(interval.low)}, {signed(interval.high)}]"
+def ends(interval: tuple[float, float] | None) -> str:
+    """Write the two ends of an interval in points of 100; `-` for none."""
+    return "-" if interval is None else f"[{signed(interval[0])}, {signed(interval[1])}]"
 
 
-def _probability(p: float) -> str:
+def probability(p: float) -> str:
+    """Write a p-value with two digits."""
     return "<.0001" if p < 1e-4 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
 
 

@@ -16,6 +16,8 @@ from forget.scheduler.units import trained
 from forget.session import Session
 from forget.store.atomic import write_json, write_text
 from forget.verdict.findings import collect
+from forget.verdict.results import known_benchmarks
+from forget.verdict.terms import Terms
 
 __all__ = ["outcomes_of", "write_report"]
 
@@ -34,12 +36,13 @@ def outcomes_of(runs: Sequence[Run], session: Session, *, partly: bool) -> list[
         DataError: An evaluation is damaged.
         ModelError: A checkpoint is.
     """
+    terms = known_benchmarks(Terms(), session.plugins)
     outcomes = []
     for run in runs:
         if trained(run).state != "done":
             continue
         try:
-            findings = collect(refresh_record(run, session), session.workspace.root)
+            findings = collect(refresh_record(run, session), session.workspace.root, terms)
         except (DataError, ModelError):
             if not partly:
                 raise

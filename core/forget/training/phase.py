@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from forget.errors import WorkError
 from forget.inference.loading import load_tokenizer
 from forget.method import TrainingSettings, TrainTask
 from forget.store import journal
@@ -93,10 +92,8 @@ def fit(
     Raises:
         ModelError: The model cannot be loaded.
         StorageError: The disk is full.
-        WorkError: The loss is not a number any more, or the memory does not suffice.
+        WorkError: The loss is not a number any more.
     """
-    import torch
-
     from forget.training.drift.probe import obtain_probe
     from forget.training.heap import kept_heap
     from forget.training.loop import Session
@@ -135,14 +132,7 @@ def fit(
         _silence(trainer)
         if settings.l2_to_base:
             trainer.add_callback(_base_pull(phase, model if checkpoint is None else None))
-        try:
-            trainer.train(resume_from_checkpoint=str(store.state(resumed)) if within else None)
-        except torch.OutOfMemoryError as error:
-            raise WorkError(
-                f"The accelerator's memory does not suffice for micro_batch_size="
-                f"{phase.schedule.micro_batch_size}. Lower it (results stay the same), or set "
-                "gradient_checkpointing=true."
-            ) from error
+        trainer.train(resume_from_checkpoint=str(store.state(resumed)) if within else None)
 
 
 def trainer_arguments(phase: Phase, config: Any, **further: Any) -> Any:

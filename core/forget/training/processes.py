@@ -23,10 +23,11 @@ from forget import errors
 from forget.convert import to_plain
 from forget.errors import ForgetError, SettingsError, WorkError
 from forget.inference.machine import resolve_machine
+from forget.inference.memory import memory_for
 from forget.method import Method, TrainTask
 from forget.progress import Advance
 
-__all__ = ["check_processes", "train"]
+__all__ = ["check_processes", "train", "train_here"]
 
 _Message = tuple[Any, ...]
 """What a process says: the kind of message, and what belongs to it."""
@@ -61,11 +62,12 @@ def train(method: Method, task: TrainTask) -> None:
 
     Raises:
         ForgetError: What a process raised.
-        WorkError: A process was killed, or failed in a way nobody foresaw.
+        WorkError: A process was killed, or failed in a way nobody foresaw; the memory does not
+            suffice.
     """
     count = task.settings.num_processes
     if count == 1:
-        method.train(task)
+        train_here(method, task)
         return
     with _started(count) as workers:
         spec = _as_plain(method, task)
@@ -73,6 +75,20 @@ def train(method: Method, task: TrainTask) -> None:
             with suppress(OSError):  # it has ended already, which is noticed next
                 worker.connection.send(spec)
         _follow(workers, task)
+
+
+def train_here(method: Method, task: TrainTask) -> None:
+    """Train in this process.
+
+    Raises:
+        WorkError: The memory does not suffice.
+    """
+    with memory_for(
+        f"to train with micro_batch_size={task.settings.micro_batch_size}",
+        "Lower that (results stay the same), set gradient_checkpointing=true, or free some; the "
+        "same command continues.",
+    ):
+        method.train(task)
 
 
 class _Worker(NamedTuple):

@@ -23,7 +23,7 @@ from forget.method import TrainTask
 from forget.plugins import load_plugins
 from forget.progress import Advance, Progress, Silent
 from forget.settings import build
-from forget.training import together
+from forget.training import processes, together
 
 __all__ = ["main"]
 
@@ -68,7 +68,7 @@ def _train(spec: Mapping[str, Any], connection: Connection[Any, Any]) -> None:
         progress=said or Silent(),
         **spec["task"],
     )
-    method.train(task)
+    processes.train_here(method, task)
     together.gather(None)  # one that ends closes the others' connections to it
 
 

@@ -29,6 +29,8 @@ _EXPLAINED = {
     "questions": "a hash of task files, documents and --limit",
     "process_results": "how answers are marked",
 }
+_TOLD_BY_ALL = {"engine", "device", "device_name", "dtype", "lm-eval", "torch", "transformers"}
+"""Settings of which it is worth saying that nobody tells them."""
 _SHOWN = 60
 """Characters of a value that an error shows."""
 
@@ -81,8 +83,14 @@ def differences(base: Answered, other: Answered) -> list[Difference]:
 
 
 def unchecked(base: Answered, other: Answered) -> list[str]:
-    """Return the settings that one of two evaluations of different origins does not tell."""
-    return [] if base.origin == other.origin else sorted(_one_sided(base, other))
+    """Return the settings that may differ for all that is known.
+
+    One of two evaluations of different origins does not tell them, or neither does: lm-eval writes
+    its own version down since 0.4.9 alone.
+    """
+    untold = _TOLD_BY_ALL - base.settings.keys() - other.settings.keys()
+    alone = [] if base.origin == other.origin else _one_sided(base, other)
+    return sorted({*untold, *alone})
 
 
 def check_settings(

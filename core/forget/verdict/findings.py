@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -129,9 +130,9 @@ def collect(record: SweepRecord, root: Path, terms: Terms | None = None) -> Find
     terms = terms or Terms()
     exams = [*record.benchmarks, *([record.task] if record.task else [])]
     pairs = {exam: _pairs(exam, record, root) for exam in exams}
-    factors = {exam: _factor(found, record) for exam, found in pairs.items()}
+    factors = {exam: _factor(found, record, terms.level) for exam, found in pairs.items()}
     judged = _judgements(record, pairs, factors, terms)
-    over_all = _average_factor([pairs[name] for name in record.benchmarks], record)
+    over_all = _average_factor([pairs[name] for name in record.benchmarks], record, terms.level)
     checkpoints = []
     for index, line in enumerate(record.checkpoints):
         found = {
@@ -188,19 +189,23 @@ def _pair(
     return _Pair(base.evaluation, other.evaluation, evidence)
 
 
-def _factor(pairs: Sequence[_Pair | None], record: SweepRecord) -> float | None:
+def _factor(pairs: Sequence[_Pair | None], record: SweepRecord, level: float) -> float | None:
     """Return how many standard errors the run's band on an exam needs; None without a run."""
     found = _units(pairs, record)
     if len(found) < 2:
         return None
     units = np.stack([evidence.units for evidence in found], axis=1)
-    return simultaneous_factor(covariance(units, found[0].sizes))
+    degrees = _fewest_degrees([evidence.change for evidence in found])
+    return simultaneous_factor(covariance(units, found[0].sizes), level, degrees)
 
 
-def _average_factor(exams: Sequence[Sequence[_Pair | None]], record: SweepRecord) -> float | None:
+def _average_factor(
+    exams: Sequence[Sequence[_Pair | None]], record: SweepRecord, level: float
+) -> float | None:
     """Return the same for the average of those checkpoints that have all benchmarks."""
     whole = [all(pair is not None for pair in column) for column in zip(*exams, strict=True)]
     total: NDArray[np.float64] | None = None
+    changes: list[list[PairedDifference]] = []
     for pairs in exams:
         kept = [pair if all_there else None for pair, all_there in zip(pairs, whole, strict=True)]
         found = _units(kept, record)
@@ -209,7 +214,15 @@ def _average_factor(exams: Sequence[Sequence[_Pair | None]], record: SweepRecord
         units = np.stack([evidence.units for evidence in found], axis=1)
         own = covariance(units, found[0].sizes)
         total = own if total is None else total + own
-    return None if total is None else simultaneous_factor(total)
+        changes.append([evidence.change for evidence in found])
+    if total is None:
+        return None
+    averages = [macro_average(column) for column in zip(*changes, strict=True)]
+    return simultaneous_factor(total, level, _fewest_degrees(averages))
+
+
+def _fewest_degrees(changes: Sequence[PairedDifference | Average]) -> float:
+    return min((c.estimate.degrees for c in changes if c.estimate is not None), default=inf)
 
 
 def _units(pairs: Sequence[_Pair | None], record: SweepRecord) -> list[Evidence]:

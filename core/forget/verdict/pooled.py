@@ -81,7 +81,7 @@ def pooled_frame(
         if step is not None:
             known = dict(zip(_SAME, names, strict=True)) | {"step": step}
             rows += [known | row for row in _rows(trainings, terms)]
-    return pd.DataFrame(rows, columns=list(POOLED)) if rows else pd.DataFrame(columns=list(POOLED))
+    return pd.DataFrame(rows, columns=list(POOLED))
 
 
 def _at_common_step(members: Sequence[FoundRecord]) -> tuple[int | None, list[_Training]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from forget.plugins import Plugins, load_plugins
 from forget.verdict.findings import Findings, collect
 from forget.verdict.frame import Origin, origin_of, results_frame
 from forget.verdict.records import FoundRecord, find_records
@@ -61,10 +62,13 @@ def load_findings(found: Sequence[FoundRecord], terms: Terms) -> list[tuple[Orig
     ]
 
 
-def known_benchmarks(terms: Terms) -> Terms:
-    """Add what the plugins of this environment know of benchmarks: titles, chance levels."""
-    from forget.plugins import load_plugins
+def known_benchmarks(terms: Terms, plugins: Plugins | None = None) -> Terms:
+    """Add what plugins know of benchmarks: titles, chance levels.
 
-    provided = load_plugins().all("benchmarks")
+    Args:
+        terms: What verdicts are held to.
+        plugins: The plugins of this environment; None loads them.
+    """
+    provided = (plugins or load_plugins()).all("benchmarks")
     benchmarks = {name: one.record for name, one in provided.items()}
     return attrs.evolve(terms, benchmarks=benchmarks)

@@ -11,6 +11,7 @@ import attrs
 import pandas as pd
 
 from forget.report.material import Material
+from forget.verdict.razor import fit_razor
 
 BENCHMARKS = {
     "arc_challenge": ("ARC-Challenge", 1172), "arc_easy": ("ARC-Easy", 2376),
@@ -151,9 +152,11 @@ def material(
     ]  # fmt: skip
     logged = [point for run in runs for point in curve(run, last, max(1, last // 150), rng)]
     settings = {run.title: provenance(run) for run in runs}
+    results = frame(rows)
     return Material(
-        title="phase1", results=frame(rows), curves=pd.DataFrame(logged),
-        flips=pd.DataFrame(items, columns=list(FLIPS)), razor=None, provenance=settings,
+        title="phase1", results=results, curves=pd.DataFrame(logged),
+        flips=pd.DataFrame(items, columns=list(FLIPS)), razor=fit_razor(results),
+        provenance=settings,
         command="forget report --html report.html",
     )  # fmt: skip
 
@@ -187,6 +190,43 @@ def small() -> Material:
         whole, title="phase1 & <b>more</b>", results=frame(rows),
         flips=pd.DataFrame(items, columns=list(FLIPS)),
     )  # fmt: skip
+
+
+def nothing() -> Material:
+    """A report of runs without a checkpoint."""
+    made = small()
+    return attrs.evolve(
+        made, results=made.results[:0], curves=pd.DataFrame(columns=["run", "step"]),
+        flips=made.flips[:0], razor=None, provenance={},
+    )  # fmt: skip
+
+
+def comparison() -> Material:
+    """Two models beside a base, of which nothing is known but their answers."""
+    made = small()
+    rows = made.results[made.results["last"] & (made.results["method"] != "spin")]
+    rows = rows.assign(
+        run="release / candidates", study="", dataset="", method="", variant="",
+        checkpoint=rows["method"] + "-model", kl_to_base=None,
+    )  # fmt: skip
+    rows = rows.assign(**dict.fromkeys(("seed", "step"), pd.array([pd.NA] * len(rows), "Int64")))
+    rows = rows[rows["kind"] != "task"]
+    return attrs.evolve(nothing(), title="release / candidates", results=rows)
+
+
+def unsure() -> Material:
+    """One run, one checkpoint, of which no interval and no p-value is known."""
+    made = material([Run(method="pi")], (100,), ("mmlu",), flips=0)
+    numbers = made.results.select_dtypes("float").columns.drop(["delta", "score", "base_score"])
+    rows = made.results.assign(**dict.fromkeys(numbers, math.nan), verdict="inconclusive")
+    return attrs.evolve(made, results=rows, razor=None, curves=made.curves[:1])
+
+
+def unevaluated() -> Material:
+    """One run of which nothing is evaluated yet."""
+    made = material([Run(method="pi")], (100, 200), ("mmlu", "boolq"), flips=0)
+    rows = [missing(line) for line in made.results.to_dict("records")]
+    return attrs.evolve(made, results=frame(rows).convert_dtypes(), razor=None)
 
 
 def large() -> Material:

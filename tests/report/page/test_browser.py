@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from forget.report.page import write_page
+from report.page import materials
 from report.page.materials import HOSTILE
 
 if find_spec("playwright") is None:
@@ -45,6 +47,27 @@ def test_it_opens_without_a_complaint_or_a_request(
         assert found.page.locator(f"[data-figure={name}] svg").count() == 1
     inner = "document.documentElement.scrollWidth - window.innerWidth"
     assert found.page.evaluate(inner) <= 0  # nothing sticks out: only tables scroll sideways
+
+
+@pytest.mark.parametrize("kind", ["nothing", "comparison", "unsure", "unevaluated"])
+def test_it_is_quiet_where_there_is_little_to_show(opened: Any, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "report.html"
+    write_page(getattr(materials, kind)(), path)
+    found = opened(path)
+    assert found.complaints == []
+    for select in found.page.locator("select").all():
+        for option in select.locator("option").all():
+            select.select_option(option.get_attribute("value"))
+    found.page.wait_for_timeout(300)
+    assert found.complaints == []
+
+
+def test_models_of_a_comparison_stand_beside_each_other(opened: Any, tmp_path: Path) -> None:
+    write_page(materials.comparison(), tmp_path / "report.html")
+    page = opened(tmp_path / "report.html").page
+    assert texts(page, ".heat tbody th") == ["gt-sft-model", "grpo-model"]
+    assert (page.text_content("[data-figure=methods] svg") or "").count("-model") == 2
+    assert "There is nothing to draw" in page.inner_text("[data-figure=trajectories]")
 
 
 def test_a_whole_study_is_small_and_opens_quickly(opened: Any, large_page: Path) -> None:

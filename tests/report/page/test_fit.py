@@ -36,7 +36,7 @@ def test_what_is_said_of_it() -> None:
     assert found["words"] == (
         "A parabola of KL explains 71 % of the variance (R² 0.71). Fitted without a method and "
         "asked about it, its R² is -0.20, where 0 is no better than the mean. R² of the same curve "
-        "of other things: step 0.50."
+        "of other things: optimiser step (0.50)."
     )
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from forget.report.page.labels import run_labels, runs_of_several
+from forget.report.page.labels import model_prefixes, run_labels
 from report.page.materials import Run, material
 
 
@@ -33,8 +33,11 @@ def test_a_comparison_keeps_its_title() -> None:
     assert run_labels(made) == {"mine / theirs": "mine / theirs"}
 
 
-def test_a_comparison_of_several_models_is_told() -> None:
+def test_models_of_a_comparison_have_their_own_names() -> None:
     made = frame(Run(method="spin"))
-    assert runs_of_several(made) == []
+    assert model_prefixes(made) == {}
     both = pd.concat([made, made.assign(checkpoint="other")])
-    assert runs_of_several(both) == ["phase1 / qwen3-1.7b / gsm8k / spin / seed 0"]
+    title = "phase1 / qwen3-1.7b / gsm8k / spin / seed 0"
+    assert model_prefixes(both) == {title: ""}
+    more = pd.concat([both, frame(Run(method="pi"))])
+    assert model_prefixes(more) == {title: "spin · "}

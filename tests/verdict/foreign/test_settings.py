@@ -71,8 +71,14 @@ def test_a_device_that_nobody_tells(results: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"pretrained": "a/b", "dtype": "bfloat16", "max_length": 2048, "tokenizer": "c"},
-        "pretrained=a/b,dtype=bfloat16, max_length=2048,tokenizer=c",
+        {
+            "pretrained": "a/b",
+            "dtype": "bfloat16",
+            "max_length": 2048,
+            "tokenizer": "c",
+            "api_key": 1,
+        },
+        "pretrained=a/b,dtype=bfloat16, max_length=2048,tokenizer=c,api_key=1",
     ],
 )
 def test_the_arguments_of_the_model(arguments: Any, results: dict[str, Any]) -> None:

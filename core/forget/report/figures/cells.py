@@ -11,14 +11,14 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from forget.report.figures.style import BLACK, GREY, VERDICTS, not_all
-from forget.report.selection import points
+from forget.report.selection import change_in_points
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-__all__ = ["Cell", "by_place", "cell", "draw_cells", "key"]
+__all__ = ["MISSING", "Cell", "by_place", "cell", "draw_cells", "key"]
 
 _LEVELS = ((0.001, 0.85), (0.01, 0.55), (0.05, 0.3))
 """Below which p-value, how much of the colour: steps can be told apart where shades cannot."""
@@ -45,6 +45,7 @@ class Cell(NamedTuple):
 
 
 MISSING = Cell("–", missing=True)
+"""A cell of what was not evaluated."""
 
 
 def by_place(rows: pd.DataFrame, down: str, across: str) -> dict[tuple[str, str], pd.Series[Any]]:
@@ -56,7 +57,7 @@ def cell(row: pd.Series[Any] | None) -> Cell:
     """Return how a row of `by_place` is shown; None is shown as missing."""
     if row is None or row["delta"] != row["delta"]:
         return MISSING
-    text = points(row["delta"])
+    text = change_in_points(row["delta"])
     if row["few"]:
         text += "*"
     # The task and the average belong to no family of tests that Holm would correct for.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from forget.report.figures.drawing import Drawing, Omitted, Shown, number
 from forget.report.figures.intervals import draw_interval, draw_missing, in_order
 from forget.report.figures.style import BLACK, SINGLE, fitted, legend, not_all, panels, zero
-from forget.report.selection import Exam, exams, points
+from forget.report.selection import Exam, change_in_points, exams
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,10 +88,11 @@ def _written(axes: Axes, run: pd.DataFrame, down: Sequence[Exam]) -> None:
     """Write the numbers to the right of the only panel."""
     places = {exam.name: place for place, exam in enumerate(down)}
     for _, row in run.dropna(subset="delta").iterrows():
+        delta, low, high = (change_in_points(row[name]) for name in ("delta", "low", "high"))
         axes.text(
             1.02,
             places[str(row["benchmark"])],
-            f"{points(row['delta'])} [{points(row['low'])}, {points(row['high'])}]",
+            f"{delta} [{low}, {high}]",
             transform=axes.get_yaxis_transform(),
             va="center",
             fontsize=5.5,

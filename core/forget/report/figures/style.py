@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLACK", "DOUBLE", "FAINT", "GREY", "POINTS", "SINGLE", "STYLE", "VERDICTS", "Look", "Mark",
-    "fitted", "legend", "look", "marked", "not_all", "panels", "zero",
+    "fitted", "legend", "look", "marked", "not_all", "panels", "step_axis", "zero",
 ]  # fmt: skip
 
 SINGLE, DOUBLE = 3.25, 6.75
@@ -90,7 +90,7 @@ class Look(NamedTuple):
 
     colour: str
     marker: str
-    line: str
+    line: str | tuple[int, tuple[int, ...]]
 
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -103,7 +103,7 @@ def look(index: int) -> Look:
     return Look(
         _COLOURS[index % len(_COLOURS)],
         _MARKERS[index % len(_MARKERS)],
-        _LINES[index % len(_LINES)],  # type: ignore[arg-type]
+        _LINES[index % len(_LINES)],
     )
 
 
@@ -162,6 +162,15 @@ def zero(axes: Axes, *, vertical: bool) -> None:
     """Draw the line of no change."""
     draw = axes.axvline if vertical else axes.axhline
     draw(0, color=GREY, linewidth=0.6, zorder=0)
+
+
+def step_axis(axes: Axes) -> None:
+    """Have whole numbers along an axis of optimiser steps."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(
+        MaxNLocator(nbins="auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+    )
 
 
 def legend(figure: Figure, entries: dict[str, Artist], columns: int | None = None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from forget.report.figures.drawing import Drawing, Omitted, Shown
-from forget.report.figures.style import SINGLE, legend, look, panels
+from forget.report.figures.style import SINGLE, legend, look, panels, step_axis
 from forget.report.selection import groups
 
 if TYPE_CHECKING:
@@ -68,7 +68,10 @@ def _figure(
                 line[quantity].astype(float),
                 color=drawn.colour,
                 linestyle=drawn.line,
+                marker=drawn.marker if len(line) == 1 else "",  # one point makes no line
+                markersize=3,
             )
+        step_axis(panel)
         panel.set_ylabel(_LABELS.get(quantity, quantity.replace("_", " ")))
     figure.supxlabel("optimiser step", fontsize=7)
     legend(figure, entries)

@@ -16,6 +16,7 @@ from forget.report.figures.style import (
     fitted,
     legend,
     panels,
+    step_axis,
     zero,
 )
 from forget.report.selection import steps_of, whole
@@ -67,6 +68,7 @@ def _page(name: str, cells: list[pd.DataFrame], shown: Shown) -> Drawing:
 
 def _panel(axes: Axes, rows: pd.DataFrame, band: str, entries: dict[str, Artist]) -> None:
     zero(axes, vertical=False)
+    step_axis(axes)
     for _, run in rows.groupby("path", sort=False):
         for _, exam in run[run["kind"] == "benchmark"].groupby("benchmark", sort=False):
             [entries["each benchmark"]] = axes.plot(*_line(exam), color=FAINT, linewidth=0.6)

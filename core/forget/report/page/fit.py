@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from forget.report.page.encoding import significant
 from forget.report.page.numbers import known
+from forget.report.razor import TITLES
 
 if TYPE_CHECKING:
     from forget.verdict.razor import Razor
@@ -16,13 +17,8 @@ __all__ = ["fit_for_page"]
 _PLACES = 60
 """Points of the curve: a parabola looks smooth with fewer."""
 
-_PREDICTORS = {
-    "kl_to_base": "KL",
-    "reverse_kl_to_base": "reverse KL",
-    "changed_weights": "share of changed weights",
-    "relative_change": "relative change of the weights",
-    "step": "step",
-}
+_AXES = ("kl", "forgotten", "low", "high")
+"""What the chart calls a place, and the curve and its band there."""
 
 
 def fit_for_page(razor: Razor | None, level: float) -> dict[str, Any] | None:
@@ -35,14 +31,11 @@ def fit_for_page(razor: Razor | None, level: float) -> dict[str, Any] | None:
     if razor is None:
         return None
     curve = razor.curve(_PLACES, level)
+    in_points = 100 * curve[["forgetting", "low", "high"]]
+    named = curve[["kl_to_base"]].join(in_points).set_axis(_AXES, axis="columns")
     rows = [
-        {
-            "kl": significant(line.kl_to_base),
-            "forgotten": significant(100 * line.forgetting),
-            "low": significant(100 * line.low),
-            "high": significant(100 * line.high),
-        }
-        for line in curve.itertuples()
+        {name: significant(value) for name, value in zip(_AXES, line, strict=True)}
+        for line in named.to_numpy(float).tolist()
     ]
     return {"curve": rows, "words": " ".join(_said(razor))}
 
@@ -59,7 +52,7 @@ def _said(razor: Razor) -> Iterator[str]:
             "is no better than the mean."
         )
     others = [
-        f"{_PREDICTORS.get(other.predictor, other.predictor)} {other.fit.r2:.2f}"
+        f"{TITLES[other.predictor]} ({other.fit.r2:.2f})"
         for other in razor.others
         if known(other.fit.r2)
     ]

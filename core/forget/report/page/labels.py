@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["records", "run_labels", "runs_of_several"]
+__all__ = ["model_prefixes", "records", "run_labels"]
 
 _PARTS = ("variant", "dataset", "model", "seed", "study")
 
@@ -34,11 +34,17 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def runs_of_several(results: pd.DataFrame) -> list[str]:
-    """Return the runs with more than one checkpoint to judge: comparisons of several models."""
+def model_prefixes(results: pd.DataFrame) -> dict[str, str]:
+    """Return what stands before a checkpoint's name, for runs with several checkpoints to judge.
+
+    Those are comparisons of several models, each of which is called by its own name; the name of
+    the comparison stands before it if there is more on the page.
+    """
     judged = results[results["last"].astype(bool)]
     counts = judged.groupby("run")["checkpoint"].nunique()
-    return [str(run) for run in counts[counts > 1].index]
+    labels = run_labels(results)
+    several = [str(run) for run in counts[counts > 1].index]
+    return {run: f"{labels[run]} · " if len(labels) > 1 else "" for run in several}
 
 
 def _parts(line: dict[str, Any], differ: list[str]) -> Iterator[str]:

@@ -114,12 +114,12 @@ def margin_band(margin: float, axis: str) -> Spec:
 
 
 def absent() -> Spec:
-    """Say so where an exam is not evaluated; an empty place would look like no change."""
+    """Say in words why there is no mark; an empty place would look like no change."""
     return {
         "name": "if_absent",
-        "transform": [{"filter": "datum.absent"}],
+        "transform": [{"filter": "isValid(datum.absent)"}],
         "mark": {"type": "text", "align": "left", "dx": 6, "fontStyle": "italic"},
-        "encoding": {"x": {"datum": 0}, "text": {"value": "not evaluated"}},
+        "encoding": {"x": {"datum": 0}, "text": {"field": "absent", "type": "nominal"}},
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from forget.report.page.labels import records, run_labels, runs_of_several
+from forget.report.page.labels import model_prefixes, records, run_labels
 from forget.report.page.numbers import interval, known, points, signed
 from forget.report.page.verdicts import VERDICTS
 
@@ -71,7 +71,9 @@ class RunSummary:
 
     def _judged(self) -> list[str]:
         counts, total = self.counts, len(self.benchmarks)
-        if counts["forgot"]:
+        if counts["missing"] == total:
+            said = ["Not evaluated yet on any benchmark, so nothing can be said about forgetting."]
+        elif counts["forgot"]:
             said = [f"Forgot {counts['forgot']} of {total} benchmarks ({self._named('forgot')})."]
         elif counts["kept"] + counts["improved"] == total:
             said = ["Forgot nothing beyond the margin on any benchmark."]
@@ -93,7 +95,7 @@ class RunSummary:
                 if row["verdict"] == "inconclusive" and known(row["detectable"])
             ]
             said.append(f"Inconclusive on {counts['inconclusive']}{_detectable(sizes)}.")
-        if counts["missing"]:
+        if 0 < counts["missing"] < len(self.benchmarks):
             missing = [row["title"] for row in self.benchmarks if row["verdict"] == "missing"]
             said.append(f"Not evaluated: {', '.join(missing)}.")
         return said
@@ -126,7 +128,7 @@ def summaries(results: pd.DataFrame) -> list[RunSummary]:
     """
     labels = run_labels(results)
     judged = results[results["last"].astype(bool)]
-    several = runs_of_several(results)
+    prefixes = model_prefixes(results)
     found = []
     for _, rows in judged.groupby(["run", "checkpoint"], sort=False):
         lines = records(rows)
@@ -136,7 +138,7 @@ def summaries(results: pd.DataFrame) -> list[RunSummary]:
         found.append(
             RunSummary(
                 run=run,
-                label=f"{labels[run]} · {checkpoint}" if run in several else labels[run],
+                label=prefixes[run] + checkpoint if run in prefixes else labels[run],
                 checkpoint=checkpoint,
                 benchmarks=kinds["benchmark"],
                 average=next(iter(kinds["average"]), None),
@@ -162,11 +164,13 @@ def headline(found: Sequence[RunSummary]) -> str:
         for run in found
         if run.benchmarks and run.counts["kept"] + run.counts["improved"] == len(run.benchmarks)
     ]
-    unsure = len(found) - len(forgot) - len(clean)
-    said = [
-        f"Of {len(found)} models, {len(forgot)} forgot something on at least one benchmark, "
-        f"{len(clean)} forgot nothing beyond the margin on any, and for {unsure} one cannot say."
-    ]
+    groups = {
+        "forgot something on at least one benchmark": len(forgot),
+        "forgot nothing beyond the margin on any": len(clean),
+        "cannot be decided": len(found) - len(forgot) - len(clean),
+    }
+    parts = [f"{count} {what}" for what, count in groups.items() if count]
+    said = [f"Of {len(found)} models, {', '.join(parts)}."]
     whole = [run for run in found if not run.counts["missing"]]
     averaged = [run for run in whole if run.average and known(run.average["delta"])]
     if averaged:

@@ -13,12 +13,13 @@ from forget.report.material import Material
 from forget.report.page.charts import charts
 from forget.report.page.encoding import columns, json_for_page, thinned, within
 from forget.report.page.fit import fit_for_page
-from forget.report.page.labels import run_labels, runs_of_several
+from forget.report.page.labels import model_prefixes, run_labels
 from forget.report.page.marks import Series
 from forget.report.page.numbers import interval, known, p_value, points, signed
 from forget.report.page.provenance import origins
 from forget.report.page.summary import headline, summaries
 from forget.report.page.verdicts import VERDICTS
+from forget.report.selection import method_label
 from forget.store.atomic import write_bytes
 
 if TYPE_CHECKING:
@@ -27,7 +28,15 @@ if TYPE_CHECKING:
 
 __all__ = ["render_page", "write_page"]
 
-_SCRIPTS = ("data.js", "controls.js", "figures.js", "tables.js", "items.js", "page.js")
+_SCRIPTS = (
+    "data.js",
+    "controls.js",
+    "figures.js",
+    "drawing.js",
+    "tables.js",
+    "items.js",
+    "page.js",
+)
 """The page's own scripts, in the order in which they need each other."""
 
 _WANTED = "window.vegaEmbed = vegaEmbed;"
@@ -96,7 +105,7 @@ def _data(material: Material) -> dict[str, Any]:
         "results": columns(material.results),
         "curves": columns(thinned(material.curves)),
         "labels": run_labels(material.results),
-        "several": runs_of_several(material.results),
+        "prefixes": model_prefixes(material.results),
         "razor": fit_for_page(material.razor, material.level),
         "charts": charts(material.margin, _series(material.results)),
         "symbols": {name: style.symbol for name, style in VERDICTS.items()},
@@ -112,9 +121,8 @@ def _data(material: Material) -> dict[str, Any]:
 
 def _series(results: pd.DataFrame) -> Series:
     """Name what colours and shapes stand for, as the page's rows name it (`naming` in data.js)."""
-    methods = results["variant"].where(results["variant"] != "", results["checkpoint"])
     datasets = results["dataset"].replace("", "comparison")
-    return Series(methods.unique().tolist(), datasets.unique().tolist())
+    return Series(method_label(results).unique().tolist(), datasets.unique().tolist())
 
 
 def _environment() -> Environment:

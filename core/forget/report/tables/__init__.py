@@ -42,6 +42,8 @@ def write_tables(material: Material, folder: Path, formats: Sequence[str] = FORM
     for wanted in formats:
         if wanted in ("csv", "parquet"):
             files.append(_write_frame(material.results, folder / f"results.{wanted}"))
+            if material.pooled is not None and len(material.pooled):
+                files.append(_write_frame(material.pooled, folder / f"methods.{wanted}"))
         elif found:
             files += _write_texts(material, found, folder, wanted)
         else:

@@ -112,7 +112,9 @@ def _caption(material: Material, table: Table) -> str:
         "inconclusive": "none: inconclusive",
     }
     said = [text for verdict, text in keys.items() if verdict in table.verdicts]
-    said += ["*: not all items of the benchmark"] * table.partial
+    said += [
+        "*: not all items of the benchmark, or not all benchmarks of the average"
+    ] * table.partial
     said += ["--: not evaluated"] * table.incomplete
     return (
         f"Change of the last checkpoint{where} against the base model on the same items, in "

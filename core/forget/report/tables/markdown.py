@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from forget.report import markdown
 from forget.report.material import Material
-from forget.report.selection import points
+from forget.report.selection import change_in_points
 from forget.report.tables.layout import Change, Table
 
 __all__ = ["as_markdown"]
@@ -31,7 +31,7 @@ def _parts(material: Material, tables: Sequence[Table]) -> Iterator[str]:
     yield (
         "**bold** ↓: forgot; *italic* ↑: improved; †: no forgetting beyond the margin of "
         f"{100 * material.margin:.1f} points; unmarked: inconclusive; \\*: not all items of the "
-        "benchmark; –: not evaluated.\n"
+        "benchmark, or not all benchmarks of the average; –: not evaluated.\n"
     )
     for table in tables:
         yield f"## {_plain(table.name)}\n" if table.name else "## Comparison\n"
@@ -58,7 +58,7 @@ def _cell(change: Change | None) -> str:
     around, sign = _MARKS.get(change.verdict, ("", ""))
     error = f" ± {100 * change.stderr:.1f}" if math.isfinite(change.stderr) else ""
     few = r" \*" if change.few else ""
-    return f"{around}{points(change.delta)}{around}{error}{sign}{few}"
+    return f"{around}{change_in_points(change.delta)}{around}{error}{sign}{few}"
 
 
 def _plain(name: str) -> str:

@@ -21,6 +21,7 @@ _OF_THE_TASK = (
 """Keys of a task's configuration that change answers or marks, and not what is asked."""
 
 _THE_MODEL_ITSELF = {
+    "api_key",
     "base_url",
     "delta",
     "engine",
@@ -33,7 +34,7 @@ _THE_MODEL_ITSELF = {
     "subfolder",
     "tokenizer",
 }
-"""Arguments that say which model it is: those of two models may differ."""
+"""Arguments that say which model it is and how to get at it: those of two models may differ."""
 
 _NAMED_OTHERWISE = {"attn_implementation", "batch_size", "device", "dtype", "max_batch_size"}
 """Arguments that stand in the settings under the names that our own evaluations have."""

@@ -21,11 +21,13 @@ const SHARES = new Set([
 
 /** A comparison has several models to judge, each under its own name, and no method or data set. */
 function naming(row) {
-  const label = page.labels[row.run] ?? row.run;
+  const prefix = page.prefixes[row.run];
   return {
-    label: page.several.includes(row.run) ? `${label} · ${row.checkpoint}` : label,
+    label: prefix == null ? page.labels[row.run] : prefix + row.checkpoint,
     variant: row.variant || row.checkpoint,
     dataset: row.dataset || "comparison",
+    // An average of a part of the benchmarks is not to be compared with one of all, or of others.
+    absent: row.delta == null ? "not evaluated" : row.kind === "average" && row.title !== "average" ? row.title : null,
   };
 }
 

@@ -1,27 +1,30 @@
 // What each chart shows: its choices, its rows, a sentence that says what is to be seen, its numbers.
 
-const points = (name, title) => ({ name, title, right: true, show: (row) => signed(row[name], 2) });
+const number = (name, title, write) => ({ name, title, right: true, show: (row) => write(row[name]) });
+const points = (name, title) => number(name, title, (value) => signed(value, 2));
 const text = (name, title) => ({ name, title });
+const VERDICT = { name: "verdict", title: "verdict", show: (row) => verdictMark(row.verdict) };
 const JUDGED = [
   points("delta", "change"),
   text("between", `${Math.round(100 * page.level)} % interval`),
-  { name: "p_holm", title: "p (Holm)", right: true, show: (row) => pValue(row.p_holm) },
-  { name: "verdict", title: "verdict", show: (row) => verdictMark(row.verdict) },
+  number("p_holm", "p (Holm)", pValue),
+  VERDICT,
   { name: "items_of", title: "items", right: true },
 ];
 
 const count = (number, one, many = `${one}s`) => `${whole(number)} ${number === 1 ? one : many}`;
-const evaluated = (rows) => rows.filter((row) => row.delta != null);
-const absent = (rows, where) =>
-  rows.length > evaluated(rows).length
-    ? ` Not evaluated ${where}: ${unique(rows.filter((row) => row.delta == null).map((row) => row.label)).join(", ")}.`
-    : "";
 
-/** Name averages that leave benchmarks out, which are not to be compared with the others. */
-function partial(rows) {
-  const some = rows.filter((row) => row.kind === "average" && row.delta != null && row.title !== "average");
-  return some.length ? ` Of a part of the benchmarks alone: ${unique(some.map((row) => `${row.label} (${row.title})`)).join(", ")}.` : "";
+/** Rows that are drawn; the others have no number, or one that is not to be compared. */
+const shown = (rows) => rows.filter((row) => row.absent == null);
+
+/** Name what is not drawn, and why. */
+function left(rows) {
+  const reasons = unique(rows.map((row) => row.absent).filter((reason) => reason != null));
+  const of = (reason) => rows.filter((row) => row.absent === reason);
+  return reasons.map((reason) => ` Not drawn, ${reason}: ${labels(of(reason))}.`).join("");
 }
+
+const labels = (rows) => unique(rows.map((row) => row.label)).join(", ");
 
 /** Say how many rows got each verdict. */
 function tally(rows) {
@@ -42,14 +45,14 @@ const FIGURES = {
       results
         .filter((row) => row.run === run && row.checkpoint === checkpoint && row.kind !== "task")
         .sort((a, b) => (a.kind === "average") - (b.kind === "average"))
-        .map((row) => ({ ...row, label: partly(row), absent: row.delta == null || null })),
+        .map((row) => ({ ...row, label: partly(row), absent: row.delta == null ? row.absent : null })),
     reading: (rows, { run, checkpoint }) => {
       const judged = rows.filter((row) => row.kind === "benchmark");
       const below = judged.filter((row) => row.high != null && row.high < 0);
+      const named = below.length ? ` (${below.map((row) => row.title).join(", ")})` : "";
       return (
         `${labelOf(run)}, ${checkpoint}: ${tally(judged)}. ` +
-        `${count(below.length, "interval")} of ${evaluated(judged).length} lie wholly below zero` +
-        `${below.length ? ` (${below.map((row) => row.title).join(", ")})` : ""}.`
+        `${count(below.length, "interval")} of ${shown(judged).length} lie wholly below zero${named}.`
       );
     },
     columns: [text("label", "benchmark"), ...JUDGED],
@@ -60,19 +63,31 @@ const FIGURES = {
 
   trajectories: {
     choices: { exam: examChoices },
-    rows: ({ exam }) => withBase(results.filter((row) => isOf(exam, row) && isStep(row))),
+    rows: ({ exam }) => withBase(shown(results.filter((row) => isOf(exam, row) && isStep(row)))),
     reading: (rows, { exam }) => {
       const all = results.filter((row) => isOf(exam, row));
       const between = all.filter((row) => !isStep(row)).length;
-      const left = between ? ` ${count(between, "model")} without a step of their own are in the table of results alone.` : "";
-      return `${count(runs.length, "run")}; ${tally(all.filter((row) => row.last))} at the last checkpoint.${absent(all, "at some checkpoint")}${partial(all.filter((row) => row.last))}${left}`;
+      const other = between
+        ? ` ${count(between, "model")} without a step of their own are in the table of results alone.`
+        : "";
+      const last = all.filter((row) => row.last);
+      return `${count(runs.length, "run")}; at the last checkpoint ${tally(last)}.${left(all)}${other}`;
     },
-    columns: [text("label", "run"), text("checkpoint", "checkpoint"), points("delta", "change"), text("band", "simultaneous band"), JUDGED[3]],
+    columns: [
+      text("label", "run"),
+      text("checkpoint", "checkpoint"),
+      points("delta", "change"),
+      text("band", "simultaneous band"),
+      VERDICT,
+    ],
     fit: (spec, width) => inPanels(spec, width, 215),
   },
 
   methods: {
-    choices: { exam: examChoices, panels: () => [["dataset", "a panel for each data set"], ["variant", "a panel for each method"]] },
+    choices: {
+      exam: examChoices,
+      panels: () => [["dataset", "a panel for each data set"], ["variant", "a panel for each method"]],
+    },
     rows: ({ exam, panels }) => {
       const rows = lastRows.filter((row) => isOf(exam, row));
       const models = unique(rows.map((row) => row.model)).length > 1;
@@ -82,10 +97,11 @@ const FIGURES = {
         const panel = [row[panels], models && row.model].filter(Boolean).join(" · ");
         const entry = row[other];
         const offset = (seen[[panel, entry]] = (seen[[panel, entry]] ?? -1) + 1);
-        return { ...row, panel, entry, offset, absent: row.delta == null || null };
+        const hidden = row.absent == null ? {} : { delta: null, low: null, high: null };
+        return { ...row, ...hidden, panel, entry, offset };
       });
     },
-    reading: (rows) => `${count(rows.length, "run")}: ${tally(rows)}.${absent(rows, "in")}${partial(rows)}`,
+    reading: (rows) => `${count(rows.length, "model")}: ${tally(rows)}.${left(rows)}`,
     columns: [text("panel", "panel"), text("entry", "entry"), text("label", "run"), ...JUDGED],
     fit: (spec, width) => {
       inPanels(spec, width, 260, 120);
@@ -94,26 +110,34 @@ const FIGURES = {
   },
 
   frontier: {
-    choices: { checkpoints: () => [["last", "the last of each run"], ["all", "all, joined in their order"]] },
+    choices: {
+      checkpoints: () => [["last", "the last of each run"], ["all", "all, joined in their order"]],
+    },
     rows: ({ checkpoints }) => {
-      const task = new Map(results.filter((row) => row.kind === "task").map((row) => [keyOf(row), row]));
+      const tasks = results.filter((row) => row.kind === "task");
+      const task = new Map(tasks.map((row) => [keyOf(row), row]));
+      const all = checkpoints === "all";
       return results
-        .filter((row) => row.kind === "average" && (checkpoints === "all" || row.last))
-        .map((row) => ({ ...row, ...learned(task.get(keyOf(row))), joined: (checkpoints === "all" && isStep(row)) || null }));
+        .filter((row) => row.kind === "average" && (all || row.last))
+        .map((row) => ({ ...row, ...learned(row, task.get(keyOf(row))), joined: (all && isStep(row)) || null }));
     },
     reading: (rows) => {
-      const shown = rows.filter((row) => row.delta != null && row.task_delta != null);
-      const gained = shown.filter((row) => row.task_low > 0);
-      const missing = rows.length - shown.length;
+      const drawn = shown(rows);
+      const gained = drawn.filter((row) => row.task_low > 0);
+      const lost = gained.filter((row) => row.high < 0).length;
       return (
-        `${count(shown.length, "checkpoint")}; ${gained.length} learned more than chance explains, of which ` +
-        `${gained.filter((row) => row.high < 0).length} lost on average.` +
-        (missing ? ` Not drawn, for want of task accuracy or average: ${count(missing, "checkpoint")}.` : "") +
-        partial(shown)
+        `${count(drawn.length, "checkpoint")}; ${gained.length} learned more than chance explains, ` +
+        `of which ${lost} lost on average.${left(rows)}`
       );
     },
-    columns: [text("label", "run"), text("checkpoint", "checkpoint"), points("task_delta", "gained"), text("task_between", "its interval"), ...JUDGED.slice(0, 2)],
-    drawn: (row) => row.delta != null && row.task_delta != null,
+    columns: [
+      text("label", "run"),
+      text("checkpoint", "checkpoint"),
+      points("task_delta", "gained"),
+      text("task_between", "its interval"),
+      ...JUDGED.slice(0, 2),
+    ],
+    drawn: (row) => row.absent == null,
   },
 
   razor: {
@@ -124,17 +148,19 @@ const FIGURES = {
         .map((row) => ({ ...row, forgotten: -row.delta })),
     reading: (rows) => {
       const all = results.filter((row) => row.kind === "average").length;
-      const left = all > rows.length ? ` Not drawn, for want of KL or average: ${count(all - rows.length, "checkpoint")}.` : "";
-      return `${count(rows.length, "checkpoint")}. ${page.razor ? page.razor.words : "There is no fit: it takes four checkpoints with three different KLs."}${left}`;
+      const said = page.razor?.words ?? "There is no fit: it takes four checkpoints and three different KLs.";
+      const without = all > rows.length ? ` Not drawn, without KL: ${count(all - rows.length, "checkpoint")}.` : "";
+      return `${count(rows.length, "checkpoint")}. ${said}${without}`;
     },
     columns: [
       text("label", "run"),
       text("checkpoint", "checkpoint"),
-      { name: "kl_to_base", title: "KL", right: true, show: (row) => fixed(row.kl_to_base, 3) },
-      { name: "kl_to_base_stderr", title: "its error", right: true, show: (row) => fixed(row.kl_to_base_stderr, 3) },
+      number("kl_to_base", "KL", (value) => fixed(value, 3)),
+      number("kl_to_base_stderr", "its error", (value) => fixed(value, 3)),
       points("forgotten", "forgotten"),
+      text("title", "of"),
     ],
-    data: () => ({ fit: page.razor ? page.razor.curve : [] }),
+    data: () => ({ fit: page.razor?.curve ?? [] }),
   },
 
   training: {
@@ -151,7 +177,7 @@ const FIGURES = {
       const left = without.length ? ` Not logged by ${without.map(labelOf).join(", ")}.` : "";
       return `${metric}: ${count(ends.length, "run")}, at the end ${range.join(" to ")}.${left}`;
     },
-    columns: [text("label", "run"), { name: "step", title: "step", right: true }, { name: "value", title: "value", right: true, show: (row) => brief(row.value) }],
+    columns: [text("label", "run"), number("step", "step", whole), number("value", "value", brief)],
     fit: (spec, width, { metric }) => {
       spec.encoding.y.title = metric;
     },
@@ -164,11 +190,16 @@ function examChoices() {
 
 const keyOf = (row) => JSON.stringify([row.run, row.checkpoint]);
 
-const partly = (row) =>
-  row.items != null && row.required_items != null && row.items < row.required_items ? `${row.title} (${row.items_of} items)` : row.title;
+function partly(row) {
+  const few = row.items != null && row.required_items != null && row.items < row.required_items;
+  return few ? `${row.title} (${row.items_of} items)` : row.title;
+}
 
-const learned = (task) =>
-  task ? { task_delta: task.delta, task_low: task.low, task_high: task.high, task_between: task.between } : {};
+/** What a checkpoint learned, or why that is not known. */
+function learned(row, task) {
+  if (task?.delta == null) return { absent: row.absent ?? "task not evaluated" };
+  return { task_delta: task.delta, task_low: task.low, task_high: task.high, task_between: task.between };
+}
 
 const described = new Map(
   results.map(({ run, variant, dataset }) => [run, { label: labelOf(run), variant, dataset }]),
@@ -179,7 +210,15 @@ const describe = (run) => described.get(run) ?? { label: run, variant: "", datas
 /** Curves begin at the base, from which all is measured. */
 function withBase(rows) {
   const base = unique(rows.map((row) => row.run)).map((run) => ({
-    run, label: labelOf(run), checkpoint: "base", step: 0, delta: 0, band_low: 0, band_high: 0, band: "–", verdict: "base",
+    run,
+    label: labelOf(run),
+    checkpoint: "base",
+    step: 0,
+    delta: 0,
+    band_low: 0,
+    band_high: 0,
+    band: "–",
+    verdict: "base",
   }));
   return [...base, ...rows];
 }
@@ -188,82 +227,4 @@ function loggedNames() {
   const names = Object.keys(curves[0] ?? {}).filter((name) => name !== "run" && name !== "step");
   const numbers = names.filter((name) => curves.some((row) => typeof row[name] === "number"));
   return numbers.sort((a, b) => (b === "loss") - (a === "loss"));
-}
-
-/** Lay panels of a facet out so that they fill the width, in the order of the rows. */
-function inPanels(spec, width, panel, labels = 60) {
-  spec.facet.sort = unique(spec.datasets.rows.map((row) => row[spec.facet.field]));
-  const room = width - labels;
-  spec.columns = Math.min(spec.facet.sort.length, Math.max(1, Math.floor(room / panel)));
-  spec.spacing = 24;
-  spec.spec.width = Math.min(420, Math.max(120, Math.floor(room / spec.columns) - 24));
-}
-
-// --- drawing
-
-/** Draw one figure as its controls stand. */
-async function draw(name) {
-  const figure = FIGURES[name];
-  const node = document.querySelector(`[data-figure="${name}"]`);
-  const chosen = choose(name, figure.choices);
-  const rows = figure.rows(chosen);
-  node.querySelector(".reading").textContent = figure.reading(rows, chosen);
-  fillNumbers(node, name, figure, rows);
-  const drawn = rows.filter(figure.drawn ?? (() => true));
-  const plot = node.querySelector(".plot");
-  if (!drawn.length) {
-    plot.replaceChildren(make("p", { class: "absent" }, "There is nothing to draw."));
-    return;
-  }
-  const spec = structuredClone(page.charts[name]);
-  spec.description = `${document.getElementById(`${name}-title`).textContent}. ${figure.reading(rows, chosen)}`;
-  spec.datasets = { rows: drawn.map(({ source, ...row }) => row), ...(figure.data ? figure.data() : {}) };
-  spec.layer &&= spec.layer.filter(hasRows(spec.datasets));
-  if (plot.clientWidth < 560) stackLegends(spec.config.legend);
-  figure.fit?.(spec, plot.clientWidth, chosen);
-  const shown = await window.vegaEmbed(plot, spec, {
-    renderer: "svg",
-    actions: false,
-    ast: true, // expressions are interpreted: the page's policy allows no evaluation of text
-    tooltip: { disableDefaultStyle: true },
-  });
-  node.finalize?.();
-  node.finalize = shown.finalize;
-}
-
-function stackLegends(legend) {
-  legend.columns = 3;
-  legend.layout = { bottom: { direction: "vertical" } };
-}
-
-/** Tell which layers of a chart have something to show; see `charts.py`. */
-const hasRows = (datasets) => (layer) => {
-  const rows = datasets[layer.data?.name ?? "rows"] ?? [{}];
-  const field = layer.name?.startsWith("if_") && layer.name.slice(3);
-  return field ? rows.some((row) => row[field] != null) : rows.length > 0;
-};
-
-/** Offer each choice, given the ones before it, and return what is chosen. */
-function choose(name, choices) {
-  const chosen = {};
-  for (const [choice, offered] of Object.entries(choices)) {
-    const select = document.getElementById(`${name}-${choice}`);
-    offer(select, offered(chosen));
-    chosen[choice] = select.value;
-  }
-  return chosen;
-}
-
-/** Make the table of a figure's numbers when it is opened, and not before. */
-function fillNumbers(node, name, figure, rows) {
-  const details = node.querySelector(".behind");
-  const fill = () => {
-    if (!details.open) return;
-    const title = document.getElementById(`${name}-title`).textContent;
-    details.querySelector(".scroll").replaceChildren(table(`${title}: numbers`, figure.columns, rows));
-  };
-  details.ontoggle = fill;
-  details.querySelector(".download").onclick = () =>
-    save(name, figure.columns.map((col) => col.name), rows);
-  fill();
 }

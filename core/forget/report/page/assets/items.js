@@ -41,6 +41,7 @@ function listItems() {
 
 /** Say how many of the items that changed the page has. */
 function sampled(rows) {
+  if (!rows.length) return "None that changed is on the page.";
   const group = (row) => JSON.stringify([row.run, row.checkpoint, row.benchmark, row.direction]);
   const totals = new Map(rows.map((row) => [group(row), row.flips_total ?? 0]));
   const total = [...totals.values()].reduce((sum, number) => sum + number, 0);
@@ -56,7 +57,7 @@ function itemCard(row) {
     "article",
     { class: "item" },
     make("h3", {}, `${benchmark}${where}, item ${row.doc_id}`),
-    make("p", { class: "about" }, `${DIRECTIONS[row.direction] ?? row.direction} · ${labelOf(row.run)} · ${row.checkpoint}`),
+    make("p", { class: "about" }, [DIRECTIONS[row.direction], labelOf(row.run), row.checkpoint].join(" · ")),
     make("p", { class: "label" }, "Prompt"),
     pre(row.prompt),
     make(

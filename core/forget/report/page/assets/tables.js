@@ -48,11 +48,14 @@ function resultsWanted() {
       (chosen.checkpoints === "all" || row.last) &&
       (!chosen.benchmark || isOf(chosen.benchmark, row)) &&
       (!chosen.verdict || row.verdict === chosen.verdict) &&
-      (!words || [row.run, row.checkpoint, row.title, row.verdict, row.reason].join(" ").toLowerCase().includes(words)),
+      (!words || told(row).includes(words)),
   );
   const { name, up } = listing.sorted;
   return name ? rows.sort((a, b) => compare(a[name], b[name], up)) : rows;
 }
+
+const told = (row) =>
+  [row.run, row.checkpoint, row.title, row.verdict, row.reason].join(" ").toLowerCase();
 
 /** Order two values; what is not known comes last either way. */
 function compare(a, b, up) {
@@ -73,8 +76,10 @@ function listResults() {
   const caption = "Scores and changes in points of 100. Activate a column's name to sort by it.";
   const node = table(caption, columns, shown, { sorted: listing.sorted, sort });
   document.getElementById("results-table").replaceChildren(node);
+  const { name, up } = listing.sorted;
+  const order = name ? `, sorted by ${name}, ${up ? "ascending" : "descending"}` : "";
   document.getElementById("results-count").textContent =
-    `${whole(shown.length)} of ${count(rows.length, "row")} shown${listing.sorted.name ? `, sorted by ${listing.sorted.name}, ${listing.sorted.up ? "ascending" : "descending"}` : ""}.`;
+    `${whole(shown.length)} of ${count(rows.length, "row")} shown${order}.`;
   document.getElementById("results-more").hidden = rows.length <= listing.shown;
 }
 
@@ -115,7 +120,12 @@ function evidenceCell(row) {
     "td",
     {
       class: level ? `${side}-${level}` : "",
-      title: `${row.title}, ${row.checkpoint}: ${signed(row.delta, 2)} ${row.between}, ${p}, ${row.verdict}, ${row.items_of} items`,
+      title: [
+        `${row.title}, ${row.checkpoint}: ${signed(row.delta, 2)} ${row.between}`,
+        p,
+        row.verdict,
+        `${row.items_of} items`,
+      ].join(", "),
     },
     signed(row.delta),
     stars,
@@ -146,7 +156,8 @@ function drawEvidence() {
   const corner = make("th", { scope: "col" }, run ? "step" : "run");
   const head = make("tr", {}, corner, ...columns.map((col) => make("th", { scope: "col" }, col.title)));
   const caption = run ? `${labelOf(run)}: change at each checkpoint` : "Change at each run's last checkpoint, or of each model compared";
-  document.querySelector("[data-heatmap] .scroll").replaceChildren(
-    make("table", { class: "heat" }, captioned(caption), make("thead", {}, head), make("tbody", {}, ...body)),
-  );
+  const parts = [captioned(caption), make("thead", {}, head), make("tbody", {}, ...body)];
+  document
+    .querySelector("[data-heatmap] .scroll")
+    .replaceChildren(make("table", { class: "heat" }, ...parts));
 }
