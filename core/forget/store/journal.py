@@ -20,11 +20,10 @@ _TRIES = 3
 def append(path: Path, records: Iterable[Any]) -> None:
     """Add records, one a line, and return when they are on the disk."""
     text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-    with storage_errors(path):
-        with _opened(path) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+    with storage_errors(path), _opened(path) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _opened(path: Path) -> TextIO:
