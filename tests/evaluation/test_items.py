@@ -42,7 +42,8 @@ def test_items_from_before_there_were_clusters(tmp_path: Path) -> None:
     write_items(path, ITEMS)
     pq.write_table(pq.read_table(path).drop_columns(["cluster"]), path)
     assert read_items(path) == [attrs.evolve(item, cluster="") for item in ITEMS]
-    assert len(read_scores(path)) == 4
+    found = read_scores(path)
+    assert (list(found.clusters), len(found.scores)) == ([], 4)
 
 
 def test_the_same_items_are_the_same_bytes(tmp_path: Path) -> None:
@@ -53,12 +54,17 @@ def test_the_same_items_are_the_same_bytes(tmp_path: Path) -> None:
 
 def test_scores_by_task_document_and_place(tmp_path: Path) -> None:
     write_items(tmp_path / "items.parquet", ITEMS)
-    assert read_scores(tmp_path / "items.parquet") == {
-        ("mmlu_anatomy", "0123456789abcdef", 7): 1.0,
-        ("mmlu_anatomy", "0123456789abcdef", 8): 0.1 + 0.2,
-        ("task:gsm8k", "0123456789abcdef", 7): 1.0,
-        ("mmlu_anatomy", "f" * 16, 7): 1.0,
+    found = read_scores(tmp_path / "items.parquet")
+    assert found.rows() == {
+        ("mmlu_anatomy", "0123456789abcdef", 7): 0,
+        ("mmlu_anatomy", "0123456789abcdef", 8): 1,
+        ("task:gsm8k", "0123456789abcdef", 7): 2,
+        ("mmlu_anatomy", "f" * 16, 7): 3,
     }
+    assert found.scores.tolist() == [1.0, 0.1 + 0.2, 1.0, 1.0]
+    assert found.tasks == ["mmlu_anatomy", "mmlu_anatomy", "task:gsm8k", "mmlu_anatomy"]
+    assert list(found.clusters) == ["", "", "", "0f" * 8]
+    assert found.name_of(1) == ("mmlu_anatomy", 8)
 
 
 def test_other_tools_read_the_columns(tmp_path: Path) -> None:

@@ -68,3 +68,29 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(StorageError, match=r"journal\.jsonl could not be written"):
         journal.append(tmp_path / "journal.jsonl", [1])
+
+
+@pytest.mark.parametrize("moment", ["mkdir", "open"])
+def test_a_folder_that_another_process_removes_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    path = tmp_path / "answers" / "own.jsonl"
+    original, failed = getattr(Path, moment), []
+
+    def vanishing(self: Path, *arguments: Any, **options: Any) -> Any:
+        if not failed:
+            failed.append(self)
+            raise FileExistsError(self) if moment == "mkdir" else FileNotFoundError(self)
+        return original(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, moment, vanishing)
+    journal.append(path, [{"step": 1}])
+    monkeypatch.undo()
+    assert journal.read(path) == [{"step": 1}]
+    assert failed
+
+
+def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
+    (tmp_path / "answers").write_text("")
+    with pytest.raises(FileExistsError):
+        journal.append(tmp_path / "answers" / "own.jsonl", [1])

@@ -5,23 +5,35 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from forget.store.atomic import storage_errors, write_text
 
 __all__ = ["append", "cut", "read", "rewrite"]
 
+_TRIES = 3
+"""To make a folder and a file in it: it was there, and gone when it was looked at again."""
+
 
 def append(path: Path, records: Iterable[Any]) -> None:
     """Add records, one a line, and return when they are on the disk."""
     text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+    with storage_errors(path), _opened(path) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _opened(path: Path) -> TextIO:
+    """Open a journal to append, whose folder another process may be removing at this moment."""
+    for _ in range(_TRIES - 1):
+        with suppress(FileExistsError, FileNotFoundError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("a", encoding="utf-8")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("a", encoding="utf-8")
 
 
 def read(path: Path) -> list[Any]:
