@@ -80,19 +80,20 @@ def test_long_texts_keep_their_ends(bench: Any, tmp_path: Path) -> None:
     assert "[... 6,010 characters left out ...]" in shown
 
 
+SCORED = [[-3.5, False], [-1.25, True]]
+
+
 @pytest.mark.parametrize(
-    ("response", "expected"),
+    ("response", "metric", "expected"),
     [
-        ("text", "text"),
-        (["text", "Verdict: the answer is right"], "text"),
-        ([["text"]], "text"),
-        (
-            [[-3.5, False], [-1.25, True]],
-            "likeliest choice: 1 (log-likelihoods 0: -3.50, 1: -1.25)",
-        ),
-        ([], "[]"),
-        ({"odd": 1}, '{"odd": 1}'),
+        ("text", "acc", "text"),
+        (["text", "Verdict: the answer is right"], "accuracy", "text"),
+        ([["text"]], "acc", "text"),
+        (SCORED, "acc", "choice 1 (log-likelihoods 0: -3.50, 1: -1.25)"),
+        (SCORED, "acc_norm", "log-likelihoods of the choices: 0: -3.50, 1: -1.25"),
+        ([], "acc", "[]"),
+        ({"odd": 1}, "acc", '{"odd": 1}'),
     ],
 )
-def test_answers_for_people(response: Any, expected: str) -> None:
-    assert readable_response(response) == expected
+def test_answers_for_people(response: Any, metric: str, expected: str) -> None:
+    assert readable_response(response, metric) == expected

@@ -74,19 +74,20 @@ def flips_frame(wanted: Sequence[Wanted], most: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(FLIPS))
 
 
-def readable_response(response: Any) -> str:
+def readable_response(response: Any, metric: str) -> str:
     """Write an answer for people.
 
     Args:
         response: As an evaluation keeps it, see `evaluation.items.Item`: texts, or a log-likelihood
             of each choice and whether greedy decoding would write it.
+        metric: The metric that counts.
     """
     if isinstance(response, str):
         return response
     if isinstance(response, list) and response and all(map(_is_scored, response)):
-        return _choices([float(likelihood) for likelihood, _ in response])
+        return _choices([float(likelihood) for likelihood, _ in response], metric)
     if isinstance(response, list) and response:
-        return readable_response(response[0])
+        return readable_response(response[0], metric)
     return json.dumps(response, ensure_ascii=False)
 
 
@@ -94,11 +95,12 @@ def _is_scored(choice: Any) -> bool:
     return isinstance(choice, list) and len(choice) == 2 and isinstance(choice[0], int | float)
 
 
-def _choices(likelihoods: Sequence[float]) -> str:
-    """Write which choice is most likely, and all log-likelihoods; lm-eval counts from 0."""
-    best = int(np.argmax(likelihoods))
+def _choices(likelihoods: Sequence[float], metric: str) -> str:
+    """Write the log-likelihood of each choice, and which is chosen where they tell it alone."""
     numbers = ", ".join(f"{number}: {value:.2f}" for number, value in enumerate(likelihoods))
-    return f"likeliest choice: {best} (log-likelihoods {numbers})"
+    if metric != "acc":  # acc_norm divides by the lengths of the choices, which are not kept
+        return f"log-likelihoods of the choices: {numbers}"
+    return f"choice {int(np.argmax(likelihoods))} (log-likelihoods {numbers})"
 
 
 def _flips(one: Wanted, most: int) -> Iterator[dict[str, Any]]:
@@ -141,6 +143,7 @@ def _texts(base: Scored, other: Scored, rows: Sequence[int]) -> Iterator[dict[st
         return
     places = other.items.rows_of(base.items, rows)
     answers = _responses(other.evaluation.items_file, places)
+    metric = other.evaluation.metric
     asked = _base_texts(base.evaluation.items_file).take(list(rows)).to_pylist()
     for before, answer in zip(asked, answers, strict=True):
         yield {
@@ -148,8 +151,8 @@ def _texts(base: Scored, other: Scored, rows: Sequence[int]) -> Iterator[dict[st
             "doc_id": before["doc_id"],
             "prompt": _shortened(before["prompt"]),
             "target": _shortened(before["target"]),
-            "base_response": _shortened(readable_response(json.loads(before["response"]))),
-            "response": _shortened(readable_response(json.loads(answer))),
+            "base_response": _readable(before["response"], metric),
+            "response": _readable(answer, metric),
         }
 
 
@@ -166,6 +169,10 @@ def _responses(path: Path, rows: Sequence[int]) -> list[str]:
 
     column = pq.read_table(path, columns=["response"])["response"]
     return list(column.take(list(rows)).to_pylist())
+
+
+def _readable(response: str, metric: str) -> str:
+    return _shortened(readable_response(json.loads(response), metric))
 
 
 def _shortened(text: str) -> str:
