@@ -152,13 +152,12 @@ const FIGURES = {
     choices: {},
     rows: () =>
       results
-        .filter((row) => row.kind === "average" && row.kl_to_base != null && row.delta != null)
-        .map((row) => ({ ...row, forgotten: -row.delta })),
+        .filter((row) => row.kind === "average")
+        .map((row) => ({ ...row, forgotten: -row.delta, absent: row.absent ?? (row.kl_to_base == null ? "without KL" : null) })),
+    drawn: (row) => row.absent == null,
     reading: (rows) => {
-      const all = results.filter((row) => row.kind === "average").length;
       const said = page.razor?.words ?? "There is no fit: it takes four checkpoints and three different KLs.";
-      const without = all > rows.length ? ` Not drawn, without KL: ${count(all - rows.length, "checkpoint")}.` : "";
-      return `${count(rows.length, "checkpoint")}. ${said}${without}`;
+      return `${count(shown(rows).length, "checkpoint")}. ${said}${left(rows)}`;
     },
     columns: [
       text("label", "run"),
