@@ -162,28 +162,43 @@ def collect(record: SweepRecord, root: Path, terms: Terms | None = None) -> Find
 
 def _pairs(exam: str, record: SweepRecord, root: Path) -> list[_Pair | None]:
     """Compare each checkpoint with the base on one exam; None where it is not evaluated."""
-    folder = record.base.evaluations.get(exam)
-    base = load_scored(root / folder) if folder is not None else None
-    clusters = clusters_of(base.items.tasks, base.items.clusters) if base else None
-    return [_pair(exam, line, base, clusters, root) for line in record.checkpoints]
+    base, *others = (_load(exam, line, root) for line in (record.base, *record.checkpoints))
+    if base is None:
+        for line, other in zip(record.checkpoints, others, strict=True):
+            if other is not None:
+                raise DataError(
+                    f"The base model has not been evaluated on {exam}, so {line.name} cannot be "
+                    "compared with it. Run the command again to evaluate it."
+                )
+        return [None for _ in others]
+    clusters = clusters_of(base.items.tasks, _shared([base, *others]))
+    lines = zip(record.checkpoints, others, strict=True)
+    return [_pair(exam, line, (base, other), clusters) for line, other in lines]
+
+
+def _load(exam: str, line: ModelLine, root: Path) -> Scored | None:
+    folder = line.evaluations.get(exam)
+    return load_scored(root / folder) if folder is not None else None
+
+
+def _shared(models: Sequence[Scored | None]) -> Sequence[str]:
+    """Return what the base's items share: evaluations of before that was kept do not say it."""
+    base = models[0]
+    for model in models:
+        if model and base and any(model.items.clusters) and model.items.same_keys(base.items):
+            return model.items.clusters
+    return ()
 
 
 def _pair(
     exam: str,
     line: ModelLine,
-    base: Scored | None,
+    models: tuple[Scored, Scored | None],
     clusters: NDArray[np.intp] | None,
-    root: Path,
 ) -> _Pair | None:
-    folder = line.evaluations.get(exam)
-    other = load_scored(root / folder) if folder is not None else None
+    base, other = models
     if other is None:
         return None
-    if base is None:
-        raise DataError(
-            f"The base model has not been evaluated on {exam}, so {line.name} cannot be compared "
-            "with it. Run the command again to evaluate it."
-        )
     scores = in_order_of(base, other, exam, line.name)
     evidence = weigh(base.items.scores, scores, clusters, exam)
     return _Pair(base.evaluation, other.evaluation, evidence)
