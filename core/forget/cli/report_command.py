@@ -39,6 +39,13 @@ class _Wanted(NamedTuple):
         return any((self.html, self.figures, self.tables))
 
 
+class _Together(NamedTuple):
+    """What is said of several runs: methods over their seeds, what each run learned."""
+
+    pooled: pd.DataFrame
+    learned: pd.DataFrame
+
+
 @click.command("report", epilog=_EPILOG)
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @out_option
@@ -74,6 +81,8 @@ class _Wanted(NamedTuple):
 def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:
     """Show what RUNS (run directories; default: all of the output folder) have found."""
     from forget.report.comparison import Outcome
+    from forget.verdict.frame import results_frame
+    from forget.verdict.learned import learned_frame
     from forget.verdict.pooled import pooled_frame
     from forget.verdict.records import find_records
     from forget.verdict.results import known_benchmarks, load_findings
@@ -86,12 +95,15 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
     _check(wanted)
     found = find_records(runs, out)
     judged = load_findings(found, terms)
-    pooled = pooled_frame(found, [origin for origin, _ in judged], terms)
+    together = _Together(
+        pooled_frame(found, [origin for origin, _ in judged], terms),
+        learned_frame(results_frame(judged), terms.level),
+    )
     material = None
     if wanted or razor:
         from forget.report.gathering import gather
 
-        material = gather(found, judged, pooled, _again(runs, out, wanted, terms))
+        material = gather(found, judged, together.pooled, _again(runs, out, wanted, terms))
     if material is not None and wanted:
         _write(material, wanted)
     outcomes = [
@@ -100,10 +112,10 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
     ]
     asked = material if razor else None
     if as_json:
-        _print_json(outcomes, pooled, asked)
+        _print_json(outcomes, together, asked)
     else:
         _print(() if wanted else outcomes, every=every)
-        _print_together(outcomes, pooled, asked)
+        _print_together(outcomes, together, asked)
 
 
 def _check(wanted: _Wanted) -> None:
@@ -142,10 +154,11 @@ def _write(material: Material, wanted: _Wanted) -> None:
 
 
 def _print_json(
-    outcomes: Sequence[Outcome], pooled: pd.DataFrame, material: Material | None
+    outcomes: Sequence[Outcome], together: _Together, material: Material | None
 ) -> None:
     from forget.cli.console import print_json
     from forget.report.comparison import comparison_as_plain
+    from forget.report.learned import learned_as_plain
     from forget.report.plain import findings_as_plain
     from forget.report.pooled import pooled_as_plain
     from forget.report.razor import razor_as_plain
@@ -157,7 +170,8 @@ def _print_json(
     whole = {
         "runs": plain,
         "comparison": comparison_as_plain(outcomes),
-        "methods": pooled_as_plain(pooled),
+        "methods": pooled_as_plain(together.pooled),
+        "learned": learned_as_plain(together.learned),
     }
     print_json(whole | ({"razor": razor_as_plain(material.razor)} if material else {}))
 
@@ -172,15 +186,20 @@ def _print(outcomes: Sequence[Outcome], *, every: bool) -> None:
 
 
 def _print_together(
-    outcomes: Sequence[Outcome], pooled: pd.DataFrame, material: Material | None
+    outcomes: Sequence[Outcome], together: _Together, material: Material | None
 ) -> None:
     from forget.cli.console import print_outcomes, print_table
+    from forget.report.comparison import apart
+    from forget.report.learned import render_learned
     from forget.report.pooled import render_pooled
     from forget.report.razor import render_razor
 
     print_outcomes(outcomes, as_json=False, several=len(outcomes) > 1)
-    if len(pooled):
-        print_table(render_pooled(pooled))
+    if len(together.learned):
+        names = [outcome.run for outcome in outcomes]
+        print_table(render_learned(together.learned, dict(zip(names, apart(names), strict=True))))
+    if len(together.pooled):
+        print_table(render_pooled(together.pooled))
     if material is not None:
         print_table(render_razor(material.razor))
 

@@ -14,7 +14,7 @@ from forget.report.terminal import change_cells, nats, points, signed
 from forget.variants import shown
 from forget.verdict.findings import CheckpointFindings, Findings
 
-__all__ = ["Outcome", "comparison_as_plain", "render_comparison"]
+__all__ = ["Outcome", "apart", "comparison_as_plain", "render_comparison"]
 
 
 class Outcome(NamedTuple):
@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
 
 def render_comparison(outcomes: Sequence[Outcome]) -> RenderableType:
     """Return one table: a line for each run's last checkpoint."""
-    names = _apart([outcome.run for outcome in outcomes])
+    names = apart([outcome.run for outcome in outcomes])
     if not any(names) and not any(outcome.values for outcome in outcomes):
         names = [outcome.path for outcome in outcomes]  # the same run in several output folders
     several = any(names)
@@ -73,7 +73,7 @@ def comparison_as_plain(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     return [_line(outcome, found) for outcome in outcomes for found in outcome.last]
 
 
-def _apart(names: Sequence[str]) -> list[str]:
+def apart(names: Sequence[str]) -> list[str]:
     """Return what tells names apart: their parts without those that all have alike."""
     parts = [name.split(" / ") for name in names]
     if len({len(found) for found in parts}) > 1:

@@ -12,6 +12,7 @@ from forget.store.layout import RunFolder
 from forget.verdict.findings import Findings
 from forget.verdict.flipped import Wanted, flips_frame
 from forget.verdict.frame import Origin, results_frame
+from forget.verdict.learned import learned_frame
 from forget.verdict.razor import fit_razor
 from forget.verdict.records import FoundRecord
 
@@ -56,6 +57,7 @@ def gather(
         },
         command=shlex.join(command),
         pooled=pooled,
+        learned=learned_frame(results, terms.level),
         level=terms.level,
         margin=terms.margin,
     )

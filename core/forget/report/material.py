@@ -30,6 +30,8 @@ class Material:
         command: The command line that makes this report again.
         pooled: Methods over several training seeds, see `verdict.pooled.POOLED`; None where
             nobody asked, without rows where no method has several.
+        learned: What each run learned and what it paid, see `verdict.learned.LEARNED`; None where
+            nobody asked.
         level: Level of the intervals.
         margin: The largest drop that does not matter.
     """
@@ -42,5 +44,6 @@ class Material:
     provenance: Mapping[str, Mapping[str, Any]]
     command: str
     pooled: pd.DataFrame | None = None
+    learned: pd.DataFrame | None = None
     level: float = 0.95
     margin: float = 0.01

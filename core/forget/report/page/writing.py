@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forget.report.learned import HEADINGS, learned_as_plain, learned_cells
 from forget.report.material import Material
 from forget.report.page.charts import charts
 from forget.report.page.encoding import columns, json_for_page, thinned, within
@@ -49,6 +50,7 @@ _SECTIONS = {
     "trajectories": "Course",
     "methods": "Methods",
     "frontier": "Frontier",
+    "learned": "Learned",
     "razor": "KL",
     "training": "Training",
     "items": "Items",
@@ -90,6 +92,8 @@ def render_page(material: Material) -> str:
             summaries=found,
             headline=headline(found),
             labels=run_labels(material.results),
+            learned=_learned(material),
+            learned_headings=HEADINGS,
             sections=_SECTIONS.items(),
             verdicts=VERDICTS,
             style=_asset("page.css"),
@@ -118,6 +122,13 @@ def _data(material: Material) -> dict[str, Any]:
     least, most = _FLIPS_BYTES
     left = _PAGE_BYTES - len(_vega()) - len(json_for_page(data))
     return data | {"flips": columns(within(material.flips, max(least, min(most, left))))}
+
+
+def _learned(material: Material) -> list[tuple[str, list[str]]]:
+    """Return the cells of what each run learned, by the title of the run."""
+    if material.learned is None:
+        return []
+    return [(row["run"], learned_cells(row)) for row in learned_as_plain(material.learned)]
 
 
 def _series(results: pd.DataFrame) -> Series:
