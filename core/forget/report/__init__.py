@@ -1,5 +1,5 @@
 """What a sweep found, for people and machines.
 
-`findings` reads evaluations and pairs base with checkpoint; `terminal` draws tables; `plain` is
-the documented JSON.
+What is shown was found by `forget.verdict`. `terminal` draws tables and `plain` is the documented
+JSON; `page`, `figures` and `tables` write files of what `gathering` puts together.
 """
