@@ -13,7 +13,11 @@ from forget.metrics import Estimate, paired_difference
 from forget.metrics.estimate import equivalence_p
 
 estimates = st.builds(
-    Estimate, st.floats(-1, 1), st.floats(1e-6, 1), st.sampled_from([1.0, 2.5, 9.0, 300.0, inf])
+    Estimate,
+    st.floats(-1, 1),
+    st.floats(1e-6, 1),
+    st.sampled_from([1.0, 2.5, 9.0, 300.0, inf]),
+    st.just(inf),
 )
 
 
@@ -104,3 +108,12 @@ def test_no_such_level(level: float) -> None:
         Estimate(0, 1, inf).interval(level)
     with pytest.raises(ValueError, match=r"level must lie in \(0, 1\), not"):
         Estimate(0, 1, 9).lower_bound(level)
+
+
+def test_intervals_end_where_differences_end() -> None:
+    assert Estimate(-0.5, 1.0, inf, limit=1.0).interval() == (-1.0, 1.0)
+    found = paired_difference([1.0, 1.0], [0.0, 0.0]).estimate
+    assert found is not None
+    low, high = found.interval()
+    assert low == -1.0
+    assert -1.0 < high < 1.0

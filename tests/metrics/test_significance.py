@@ -146,3 +146,17 @@ def test_the_signs_of_a_large_benchmark_take_little_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 80e6
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("count", [2, 5, 10, 12])
+def test_all_signs_of_a_few_graded_items_are_tried(count: int) -> None:
+    random = np.random.default_rng(count)
+    units = random.standard_normal(count) - 0.5
+    expected = stats.permutation_test(
+        (units,), np.sum, permutation_type="samples", n_resamples=np.inf
+    )
+    assert sign_flip_p(units) == pytest.approx(expected.pvalue, abs=1e-12)
+
+
+def test_ten_items_that_all_fell() -> None:
+    assert sign_flip_p(-np.arange(1.0, 11.0)) == 2 / 2**10

@@ -197,7 +197,8 @@ def _print_together(
     print_outcomes(outcomes, as_json=False, several=len(outcomes) > 1)
     if len(together.learned):
         names = [outcome.run for outcome in outcomes]
-        print_table(render_learned(together.learned, dict(zip(names, apart(names), strict=True))))
+        short = apart(names) if len(names) > 1 else names
+        print_table(render_learned(together.learned, dict(zip(names, short, strict=True))))
     if len(together.pooled):
         print_table(render_pooled(together.pooled))
     if material is not None:

@@ -13,6 +13,9 @@ __all__ = ["McNemar", "Null", "flip_null", "mcnemar", "sign_flip_p"]
 DRAWS = 9_999
 """Random sign flips: a p-value is known to .002 near .05, and none is below 1e-4."""
 
+_FEW = 12
+"""Differences whose signs are all tried: 4,096 choices."""
+
 _SEED = 20_240_229
 
 
@@ -85,7 +88,8 @@ def flip_null(units: NDArray[np.float64]) -> Null:
     """Return what random signs make of differences, or of sums of differences.
 
     Exact where all that is not 0 has one size, as for right and wrong: T is then binomial, and the
-    p-value McNemar's. Otherwise from `DRAWS` drawn signs, the same in each call, with the observed
+    p-value McNemar's; and up to twelve differences, of which all signs are tried. Otherwise from
+    `DRAWS` drawn signs, the same in each call, with the observed
     one counted among them (Phipson and Smyth 2010): valid at any number of draws.
 
     Args:
@@ -105,8 +109,11 @@ def flip_null(units: NDArray[np.float64]) -> Null:
         return Null(float(observed), *_binomial(len(x)))
     norm = float(np.sqrt((x**2).sum()))
     observed = abs(float((np.sign(moved) * x).sum())) / norm
-    drawn = np.abs(2 * _heads(x) - x.sum()) / norm
-    values = np.sort(np.append(drawn, observed))
+    if len(x) <= _FEW:
+        values = np.sort(np.abs(_all_signs(len(x)) @ x) / norm)
+    else:
+        drawn = np.abs(2 * _heads(x) - x.sum()) / norm
+        values = np.sort(np.append(drawn, observed))
     return Null(observed, values, np.arange(len(values), 0, -1) / len(values))
 
 
@@ -127,6 +134,12 @@ def _binomial(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     heads = np.arange((count + 1) // 2, count + 1)
     values = (2 * heads - count) / np.sqrt(count)
     return values, np.minimum(1.0, 2 * special.bdtrc(heads - 1.0, count, 0.5))
+
+
+def _all_signs(count: int) -> NDArray[np.float64]:
+    """Return every choice of signs, shape (2^count, count)."""
+    bits = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
+    return 1.0 - 2.0 * bits
 
 
 def _heads(x: NDArray[np.float64]) -> NDArray[np.float64]:
