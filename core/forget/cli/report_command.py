@@ -94,10 +94,7 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
         material = gather(found, judged, pooled, _again(runs, out, wanted, terms))
     if material is not None and wanted:
         _write(material, wanted)
-    outcomes = [
-        Outcome(one.record.title, str(one.path), findings)
-        for one, (_, findings) in zip(found, judged, strict=True)
-    ]
+    outcomes = [Outcome(origin.run, origin.path, findings) for origin, findings in judged]
     asked = material if razor else None
     if as_json:
         _print_json(outcomes, pooled, asked)
