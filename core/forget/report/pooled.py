@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["pooled_as_plain", "render_pooled"]
 
 _EXPLANATION = (
-    "Each method over all its training seeds, at the last step that they have in common: trainings "
-    "and items both count as samples, so this is about the method and not about one run. sd = "
-    "spread between trainings, beyond the noise of the items."
+    "Each method over those of its training seeds that have been evaluated, at the last step that "
+    "they have in common: trainings and items both count as samples, so this is about the method "
+    "and not about one run. sd = spread between trainings, beyond the noise of the items."
 )
 
 

@@ -18,7 +18,7 @@ from forget.metrics.paired import Average, PairedDifference, macro_average
 from forget.metrics.trajectory import covariance, simultaneous_factor
 from forget.verdict.evidence import Evidence, weigh
 from forget.verdict.judging import Case, Judgement, judge_alone, judge_average, judge_together
-from forget.verdict.pairing import Scored, clusters_of, in_order_of, load_scored
+from forget.verdict.pairing import Scored, clusters_of, in_order_of, scored_by
 from forget.verdict.terms import Terms
 
 __all__ = ["CheckpointFindings", "Finding", "Findings", "collect"]
@@ -162,8 +162,7 @@ def collect(record: SweepRecord, root: Path, terms: Terms | None = None) -> Find
 
 def _pairs(exam: str, record: SweepRecord, root: Path) -> list[_Pair | None]:
     """Compare each checkpoint with the base on one exam; None where it is not evaluated."""
-    folder = record.base.evaluations.get(exam)
-    base = load_scored(root / folder) if folder is not None else None
+    base = scored_by(record.base, exam, root)
     clusters = clusters_of(base.items.tasks, base.items.clusters) if base else None
     return [_pair(exam, line, base, clusters, root) for line in record.checkpoints]
 
@@ -175,8 +174,7 @@ def _pair(
     clusters: NDArray[np.intp] | None,
     root: Path,
 ) -> _Pair | None:
-    folder = line.evaluations.get(exam)
-    other = load_scored(root / folder) if folder is not None else None
+    other = scored_by(line, exam, root)
     if other is None:
         return None
     if base is None:
