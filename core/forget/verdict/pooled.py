@@ -106,7 +106,7 @@ def pooled_frame(
 def _at_common_step(members: Sequence[FoundRecord]) -> tuple[int | None, list[_Training]]:
     """Return the last step that all have been evaluated at, and each training there.
 
-    Trainings that have not been evaluated at all do not count.
+    Trainings that have not been evaluated whole at any step do not count.
     """
     lines = [(one, steps) for one in members if (steps := _evaluated_steps(one))]
     if len(lines) < 2:
@@ -118,12 +118,15 @@ def _at_common_step(members: Sequence[FoundRecord]) -> tuple[int | None, list[_T
 
 
 def _evaluated_steps(one: FoundRecord) -> Mapping[int, ModelLine]:
-    """Return the checkpoints by step; models made of one come after it and do not count."""
+    """Return by step the checkpoints that have been evaluated on all that was asked for.
+
+    Models made of a checkpoint come after it and do not count.
+    """
     return {
         line.step: line
         for line in reversed(one.record.checkpoints)
         if line.step is not None
-        and any((one.root / folder).is_dir() for folder in line.evaluations.values())
+        and all((one.root / folder).is_dir() for folder in line.evaluations.values())
     }
 
 
