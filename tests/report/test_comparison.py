@@ -56,7 +56,10 @@ def test_values_and_numbers_are_whole_in_a_narrow_terminal(
             {"run", "spin / seed 0", "pi / seed 1"},
         ),
         (["s / m / d / spin / seed 0", "out/a"], {"run", "s / m / d / spin / seed 0", "out/a"}),
-        (["s / m / d / pi / seed 0"] * 2, {"run", "out/0", "out/1"}),
+        (
+            ["s / m / d / pi / seed 0 / out/0", "s / m / d / pi / seed 0 / out/1"],
+            {"run", "out/0", "out/1"},
+        ),
     ],
 )
 def test_runs_are_named_by_what_tells_them_apart(

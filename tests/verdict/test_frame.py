@@ -17,7 +17,8 @@ from forget.store.layout import Workspace
 from forget.verdict.columns import COLUMNS
 from forget.verdict.findings import collect
 from forget.verdict.frame import Origin, results_frame
-from forget.verdict.results import known_benchmarks
+from forget.verdict.records import FoundRecord
+from forget.verdict.results import known_benchmarks, load_findings
 from forget.verdict.terms import Terms
 
 ORIGIN = Origin(run="a run", path="p", study="s", model="m", dataset="d", method="gt-sft", seed=3)
@@ -111,6 +112,33 @@ def test_the_results_of_an_output_folder(full: SweepRecord, tmp_path: Path) -> N
     # a: 2 of 8 lost; the margin is wider than the one-sided bound of the unchanged second step
     second = frame[(frame.checkpoint == "step-000200") & (frame.benchmark == "a")].iloc[0]
     assert second.verdict == "kept"
+
+
+def test_namesakes_are_told_apart_by_where_they_were_found(
+    full: SweepRecord, tmp_path: Path
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    other = attrs.evolve(full, title="another title")
+    sweeps = [
+        FoundRecord(full, here / "x", here),
+        FoundRecord(full, there / "x", there),
+        FoundRecord(other, there / "y", there),
+        FoundRecord(full, there / "z", there),
+    ]
+    # All evaluations are below tmp_path.
+    found = [one._replace(record=attrs.evolve(one.record, checkpoints=())) for one in sweeps]
+    names = [origin.run for origin, _ in load_findings(found, Terms())]
+    places = [here, there / "x", there / "z"]
+    alike = [f"a title / {place}" for place in places]
+    assert names == [*alike[:2], "another title", alike[2]]
+
+
+def test_corrected_over_all_checkpoints(full: SweepRecord, tmp_path: Path) -> None:
+    write_record(Workspace(tmp_path).comparison("x"), full)
+    frame = forget.load_results(tmp_path, over="checkpoints")
+    row = frame[(frame.checkpoint == "step-000100") & (frame.benchmark == "a")].iloc[0]
+    assert (row.p, row.p_holm) == (0.5, 1.0)
+    assert row.reason.startswith("The truth")
 
 
 def test_there_is_nothing(tmp_path: Path) -> None:

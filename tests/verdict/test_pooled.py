@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from forget.evaluation.record import SweepRecord
+from forget.verdict.findings import collect
 from forget.verdict.frame import Origin
 from forget.verdict.pooled import POOLED, pooled_frame
 from forget.verdict.records import FoundRecord
 from forget.verdict.terms import Terms
+from made_evaluations import Bench
 
 
 def origin(seed: int, method: str = "gt-sft") -> Origin:
@@ -77,3 +79,74 @@ def test_a_benchmark_that_one_seed_lacks_is_left_out(
     sweeps[1] = sweeps[1]._replace(record=attrs.evolve(sweeps[1].record, checkpoints=(partial,)))
     frame = pooled_frame(sweeps, [origin(seed) for seed in range(3)], Terms())
     assert list(frame.benchmark) == ["a"]
+
+
+def test_runs_of_one_seed_are_one_training(three_seeds: SweepRecord, tmp_path: Path) -> None:
+    sweeps = found(three_seeds, tmp_path)
+    assert len(pooled_frame(sweeps, [origin(0)] * 3, Terms())) == 0
+    twice = pooled_frame(sweeps, [origin(0), origin(0), origin(1)], Terms())
+    alone = pooled_frame([sweeps[0], sweeps[2]], [origin(0), origin(1)], Terms())
+    assert twice.equals(alone)
+
+
+def test_runs_of_other_bases_are_not_pooled(three_seeds: SweepRecord, tmp_path: Path) -> None:
+    sweeps = found(three_seeds, tmp_path)[:2]
+    base = attrs.evolve(three_seeds.base, digest="another")
+    sweeps[1] = sweeps[1]._replace(record=attrs.evolve(sweeps[1].record, base=base))
+    assert len(pooled_frame(sweeps, [origin(0), origin(1)], Terms())) == 0
+
+
+def test_a_training_that_is_not_evaluated_yet_does_not_count(
+    three_seeds: SweepRecord, tmp_path: Path
+) -> None:
+    sweeps = found(three_seeds, tmp_path)
+    [line] = sweeps[1].record.checkpoints
+    planned = attrs.evolve(line, evaluations={"a": "evaluations/to-come", "b": "also/to-come"})
+    sweeps[1] = sweeps[1]._replace(record=attrs.evolve(sweeps[1].record, checkpoints=(planned,)))
+    frame = pooled_frame(sweeps, [origin(seed) for seed in range(3)], Terms())
+    assert set(frame.seeds) == {2}
+    assert list(frame.benchmark) == ["a", "b", "average"]
+
+
+def seeds_of(
+    root: Path, *trainings: tuple[dict[str, Any], dict[str, Any]]
+) -> tuple[list[FoundRecord], list[Origin]]:
+    """Make a run of each base and checkpoint in an output folder of its own."""
+    sweeps = []
+    for number, (base, checkpoint) in enumerate(trainings):
+        bench = Bench(root / str(number))
+        bench.model("base", base, 0)
+        bench.model("step-000010", checkpoint, 10)
+        sweeps.append(FoundRecord(bench.record(list(base)), bench.root, bench.root))
+    return sweeps, [origin(seed) for seed in range(len(trainings))]
+
+
+def test_each_training_is_compared_with_its_own_base(tmp_path: Path) -> None:
+    one = {"a": [1, 0, 1]}, {"a": [0, 0, 1]}
+    # Another engine: the base has one item less right.
+    other = {"a": [1, 0, 0]}, {"a": [0, 0, 0]}
+    frame = pooled_frame(*seeds_of(tmp_path, one, other), Terms())
+    assert frame.delta.tolist() == pytest.approx([-1 / 3, -1 / 3])
+
+
+def test_a_benchmark_of_other_items_is_left_out(tmp_path: Path) -> None:
+    whole = {"a": [1, 0, 1, 1], "b": [1, 0, 1]}, {"a": [0, 0, 1, 1], "b": [1, 1, 1]}
+    limited = {"a": [1, 0], "b": [1, 0, 1]}, {"a": [1, 0], "b": [1, 0, 1]}
+    frame = pooled_frame(*seeds_of(tmp_path, whole, limited), Terms())
+    assert list(frame.benchmark) == ["b"]
+
+
+@pytest.mark.parametrize(("after", "verdict"), [([1] * 20, "inconclusive"), ([0] * 20, "forgot")])
+def test_what_never_varied_is_no_surer_than_one_training(
+    tmp_path: Path, after: list[int], verdict: str
+) -> None:
+    trainings = [({"a": [1] * 20}, {"a": after})] * 3
+    sweeps, origins = seeds_of(tmp_path, *trainings)
+    frame = pooled_frame(sweeps, origins, Terms())
+    assert frame.verdict.tolist() == [verdict] * 2
+    [checkpoint] = collect(sweeps[0].record, tmp_path / "0").checkpoints
+    alone = checkpoint.benchmarks[0].judgement.interval
+    assert alone is not None
+    assert (frame.low[0], frame.high[0]) == alone
+    # The average is as unsure, though it is not shrunk towards 0.
+    assert frame.stderr[1] == frame.stderr[0]

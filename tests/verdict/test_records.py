@@ -58,6 +58,15 @@ def test_a_link_to_a_run_directory(run: RunFolder, full: SweepRecord, tmp_path: 
     assert find_records([tmp_path / "latest"], tmp_path) == [(full, tmp_path / "latest", tmp_path)]
 
 
+def test_a_run_that_is_named_twice_is_taken_once(
+    run: RunFolder, full: SweepRecord, tmp_path: Path
+) -> None:
+    other = make_run(tmp_path, full, seed=1)
+    again = run.path.parent / "." / "seed-1" / ".." / "seed-0"
+    found = find_records([run.path, other.path, again], tmp_path)
+    assert [one.path for one in found] == [run.path, other.path]
+
+
 def test_everything_below_an_output_folder(
     run: RunFolder, full: SweepRecord, tmp_path: Path
 ) -> None:

@@ -88,7 +88,7 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
     from forget.verdict.results import known_benchmarks, load_findings
     from forget.verdict.terms import Terms
 
-    formats = names(options.pop("formats")) or ()
+    formats = tuple(dict.fromkeys(names(options.pop("formats")) or ()))
     wanted = _Wanted(options.pop("html"), options.pop("figures"), formats, options.pop("tables"))
     razor, every = options.pop("razor"), options.pop("every")
     terms = known_benchmarks(Terms(**options))
@@ -106,10 +106,7 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
         material = gather(found, judged, together.pooled, _again(runs, out, wanted, terms))
     if material is not None and wanted:
         _write(material, wanted)
-    outcomes = [
-        Outcome(one.record.title, str(one.path), findings)
-        for one, (_, findings) in zip(found, judged, strict=True)
-    ]
+    outcomes = [Outcome(origin.run, origin.path, findings) for origin, findings in judged]
     asked = material if razor else None
     if as_json:
         _print_json(outcomes, together, asked)
@@ -121,11 +118,10 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
 def _check(wanted: _Wanted) -> None:
     """Find what cannot be written before minutes are spent on it."""
     from forget.report import figures, tables
-    from forget.report.written import check_request
-    from forget.store.atomic import ensure_writable
+    from forget.report.written import check_page, check_request
 
     if wanted.html:
-        ensure_writable(wanted.html.absolute().parent, "folder of the page", "--html")
+        check_page(wanted.html)
     if wanted.figures:
         check_request("figures", wanted.figures, wanted.formats, figures.FORMATS)
     if wanted.tables:

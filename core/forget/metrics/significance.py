@@ -139,7 +139,8 @@ def _binomial(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _all_signs(count: int) -> NDArray[np.float64]:
     """Return every choice of signs, shape (2^count, count)."""
     bits = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
-    return 1.0 - 2.0 * bits
+    signs: NDArray[np.float64] = 1.0 - 2.0 * bits
+    return signs
 
 
 def _heads(x: NDArray[np.float64]) -> NDArray[np.float64]:

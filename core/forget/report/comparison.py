@@ -41,8 +41,6 @@ class Outcome(NamedTuple):
 def render_comparison(outcomes: Sequence[Outcome]) -> RenderableType:
     """Return one table: a line for each run's last checkpoint."""
     names = apart([outcome.run for outcome in outcomes])
-    if not any(names) and not any(outcome.values for outcome in outcomes):
-        names = [outcome.path for outcome in outcomes]  # the same run in several output folders
     several = any(names)
     table = Table(title="every run's last checkpoint", title_justify="left")
     if several:

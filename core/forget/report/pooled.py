@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["pooled_as_plain", "render_pooled"]
 
 _EXPLANATION = (
-    "Each method over all its training seeds, at the last step that they have in common: trainings "
-    "and items both count as samples, so this is about the method and not about one run. sd = "
-    "spread between trainings, beyond the noise of the items."
+    "Each method over those of its training seeds that have been evaluated, at the last step that "
+    "they have in common: trainings and items both count as samples, so this is about the method "
+    "and not about one run. sd = spread between trainings, beyond the noise of the items."
 )
 
 
@@ -29,10 +29,10 @@ def render_pooled(pooled: pd.DataFrame) -> RenderableType:
         pooled: The frame of `verdict.pooled.POOLED`, not empty.
     """
     table = Table(title="methods over their training seeds", title_justify="left")
-    table.add_column("method", overflow="fold")
-    table.add_column("dataset", overflow="fold")
-    table.add_column("benchmark", overflow="fold")
-    for heading in ("seeds", "delta", "interval", "sd", "p"):
+    differing = [name for name in ("study", "model", "dataset") if pooled[name].nunique() > 1]
+    for heading in ("method", *differing, "benchmark"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("step", "seeds", "delta", "interval", "sd", "p"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     shown = (pooled.kind != "benchmark") | pooled.verdict.isin(["forgot", "improved"])
@@ -40,8 +40,9 @@ def render_pooled(pooled: pd.DataFrame) -> RenderableType:
         style = STYLES[row["verdict"]]
         table.add_row(
             row["variant"],
-            row["dataset"],
+            *(row[name] for name in differing),
             row["benchmark"],
+            f"{row['step']:,}",
             str(row["seeds"]),
             Text(signed(row["delta"]), style=style),
             ends((row["low"], row["high"])),

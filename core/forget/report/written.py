@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from forget.errors import UnknownNameError
+from forget.errors import OutputError, RequestError, UnknownNameError
 from forget.store.atomic import ensure_writable
 
-__all__ = ["Written", "check_request"]
+__all__ = ["Written", "check_page", "check_request"]
 
 
 class Written(NamedTuple):
@@ -24,6 +24,18 @@ class Written(NamedTuple):
     omitted: Mapping[str, str]
 
 
+def check_page(path: Path) -> None:
+    """Check before anything is made that a page can be written to a file.
+
+    Raises:
+        OutputError: It is a folder, or its folder cannot be made, or not be written.
+        StorageError: The disk is full.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder: name a file of it with --html.")
+    ensure_writable(path.absolute().parent, "folder of the page", "--html")
+
+
 def check_request(what: str, folder: Path, formats: Sequence[str], known: Sequence[str]) -> None:
     """Check before anything is made that it can be written.
 
@@ -34,10 +46,13 @@ def check_request(what: str, folder: Path, formats: Sequence[str], known: Sequen
         known: What there is.
 
     Raises:
+        RequestError: No format is wanted.
         UnknownNameError: There is no such format.
         OutputError: The folder cannot be made, or not be written.
         StorageError: The disk is full.
     """
+    if not formats:
+        raise RequestError(f"Name a format of {what}: {', '.join(known)}.")
     for wanted in formats:
         if wanted not in known:
             raise UnknownNameError(f"format of {what}", wanted, known)

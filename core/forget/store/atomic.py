@@ -53,6 +53,11 @@ def storage_errors(path: Path) -> Iterator[None]:
                 f"No permission to write {path} ({error.strerror}). Give yourself write access, "
                 "or choose another folder with --out; what was complete before still is."
             ) from error
+        if error.errno == errno.EISDIR:
+            raise StorageError(
+                f"{path} cannot be written as a file: a folder of that name is there. Move it "
+                "away, or choose another name."
+            ) from error
         raise
 
 

@@ -7,7 +7,7 @@ from typing import Final
 __all__ = ["COLUMNS"]
 
 COLUMNS: Final[dict[str, tuple[str, str]]] = {
-    "run": ("str", "the run's name for people: study / model / dataset / method / seed"),
+    "run": ("str", "its name: study / model / dataset / method / seed, and where, of namesakes"),
     "path": ("str", "run directory, or the file of a comparison"),
     "study": ("str", "parts of the run; empty for a comparison"),
     "model": ("str", "the base model's name"),

@@ -18,7 +18,7 @@ from forget.metrics.paired import Average, PairedDifference, macro_average
 from forget.metrics.trajectory import covariance, simultaneous_factor
 from forget.verdict.evidence import Evidence, weigh
 from forget.verdict.judging import Case, Judgement, judge_alone, judge_average, judge_together
-from forget.verdict.pairing import Scored, clusters_of, in_order_of, load_scored
+from forget.verdict.pairing import Scored, clusters_of, in_order_of, scored_by
 from forget.verdict.terms import Terms
 
 __all__ = ["CheckpointFindings", "Finding", "Findings", "collect"]
@@ -162,7 +162,7 @@ def collect(record: SweepRecord, root: Path, terms: Terms | None = None) -> Find
 
 def _pairs(exam: str, record: SweepRecord, root: Path) -> list[_Pair | None]:
     """Compare each checkpoint with the base on one exam; None where it is not evaluated."""
-    base, *others = (_load(exam, line, root) for line in (record.base, *record.checkpoints))
+    base, *others = (scored_by(line, exam, root) for line in (record.base, *record.checkpoints))
     if base is None:
         for line, other in zip(record.checkpoints, others, strict=True):
             if other is not None:
@@ -174,11 +174,6 @@ def _pairs(exam: str, record: SweepRecord, root: Path) -> list[_Pair | None]:
     clusters = clusters_of(base.items.tasks, _shared([base, *others]))
     lines = zip(record.checkpoints, others, strict=True)
     return [_pair(exam, line, (base, other), clusters) for line, other in lines]
-
-
-def _load(exam: str, line: ModelLine, root: Path) -> Scored | None:
-    folder = line.evaluations.get(exam)
-    return load_scored(root / folder) if folder is not None else None
 
 
 def _shared(models: Sequence[Scored | None]) -> Sequence[str]:

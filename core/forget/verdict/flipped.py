@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forget.evaluation.record import ModelLine, SweepRecord
-from forget.verdict.pairing import Scored, in_order_of, load_scored
+from forget.verdict.pairing import Scored, in_order_of, scored_by
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,8 +105,8 @@ def _choices(likelihoods: Sequence[float], metric: str) -> str:
 
 def _flips(one: Wanted, most: int) -> Iterator[dict[str, Any]]:
     for benchmark in one.record.benchmarks:
-        base = _scored(one.record.base, benchmark, one.root)
-        other = _scored(one.line, benchmark, one.root)
+        base = scored_by(one.record.base, benchmark, one.root)
+        other = scored_by(one.line, benchmark, one.root)
         if base is None or other is None:
             continue
         scores = in_order_of(base, other, benchmark, one.line.name)
@@ -123,11 +123,6 @@ def _flips(one: Wanted, most: int) -> Iterator[dict[str, Any]]:
             for row, texts in zip(rows, _texts(base, other, rows), strict=True):
                 scored = {"base_score": before[row], "score": scores[row]}
                 yield known | scored | texts
-
-
-def _scored(line: ModelLine, benchmark: str, root: Path) -> Scored | None:
-    folder = line.evaluations.get(benchmark)
-    return load_scored(root / folder) if folder is not None else None
 
 
 def _drawn(flipped: NDArray[np.bool_], most: int) -> list[int]:

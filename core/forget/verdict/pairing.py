@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from forget.errors import DataError
 from forget.evaluation.items import ItemScores, read_scores
+from forget.evaluation.record import ModelLine
 from forget.evaluation.sweep import Evaluation, intact_evaluation
 
-__all__ = ["Scored", "clusters_of", "in_order_of", "load_scored"]
-
+__all__ = ["Scored", "clusters_of", "in_order_of", "load_scored", "scored_by"]
 
 _FEWEST = 10
 """Clusters that it takes to estimate their spread."""
@@ -47,6 +47,21 @@ def load_scored(folder: Path) -> Scored | None:
             f"metric {evaluation.metric!r} is at fault."
         )
     return Scored(evaluation, items)
+
+
+def scored_by(line: ModelLine, exam: str, root: Path) -> Scored | None:
+    """Read the evaluation of a model of a sweep on an exam; None if there is none yet.
+
+    Args:
+        line: The model.
+        exam: The exam's name.
+        root: The output folder.
+
+    Raises:
+        DataError: It is damaged, or an item's score is not a number.
+    """
+    folder = line.evaluations.get(exam)
+    return load_scored(root / folder) if folder is not None else None
 
 
 def in_order_of(base: Scored, other: Scored, exam: str, name: str) -> NDArray[np.float64]:

@@ -31,16 +31,19 @@ def find_records(runs: Sequence[Path], out: Path) -> list[FoundRecord]:
     """Return each sweep that was asked for.
 
     Args:
-        runs: Run directories; empty for every run and comparison below `out`.
+        runs: Run directories; empty for every run and comparison below `out`. One that is named
+            twice is taken once.
         out: The output folder.
 
     Raises:
         DataError: There is nothing to report, or a folder is not a run directory.
     """
     if runs:
+        firsts = {path.resolve(): path for path in reversed(runs)}
         return [
             FoundRecord(read_record(_run(path).sweep), path, Workspace.of_run(path).root)
             for path in runs
+            if firsts[path.resolve()] is path
         ]
     workspace = Workspace(out.absolute())
     places = [(run.sweep, run.path) for run in workspace.runs() if run.sweep.is_file()]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
@@ -26,6 +27,7 @@ def load_results(
     *,
     margin: float = 0.01,
     level: float = 0.95,
+    over: Literal["benchmarks", "checkpoints"] = "benchmarks",
 ) -> pd.DataFrame:
     """Return what runs and comparisons have found: a row for each run, checkpoint and exam.
 
@@ -37,12 +39,13 @@ def load_results(
         runs: Run directories; empty for all runs and comparisons below `out`.
         margin: The largest drop that does not matter, a share: 0.01 is one point of 100.
         level: Confidence of intervals and bands.
+        over: What Holm's correction counts: a checkpoint's benchmarks, or those of all checkpoints.
 
     Raises:
         DataError: There is nothing there, a base was not evaluated, or files are damaged.
         RequestError: Margin or level are not between 0 and 1.
     """
-    terms = known_benchmarks(Terms(margin=margin, level=level))
+    terms = known_benchmarks(Terms(margin=margin, level=level, over=over))
     found = find_records([Path(run) for run in runs], Path(out))
     return results_frame(load_findings(found, terms))
 
@@ -55,11 +58,26 @@ def load_findings(found: Sequence[FoundRecord], terms: Terms) -> list[tuple[Orig
     """
     return [
         (
-            origin_of(one.record.title, one.path, one.record.base_model),
+            origin_of(name, one.path, one.record.base_model),
             collect(one.record, one.root, terms),
         )
-        for one in found
+        for name, one in zip(_names(found), found, strict=True)
     ]
+
+
+def _names(found: Sequence[FoundRecord]) -> list[str]:
+    """Name sweeps by their titles; those of one title, also by where they were found.
+
+    All that a report shows is sorted by these names, so no two may be alike.
+    """
+    titles = Counter(one.record.title for one in found)
+    roots = Counter((one.record.title, one.root) for one in found)
+    names = []
+    for one in found:
+        title = one.record.title
+        place = one.root if roots[title, one.root] == 1 else one.path
+        names.append(title if titles[title] == 1 else f"{title} / {place}")
+    return names
 
 
 def known_benchmarks(terms: Terms, plugins: Plugins | None = None) -> Terms:

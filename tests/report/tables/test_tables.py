@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forget.errors import OutputError, UnknownNameError
+from forget.errors import OutputError, StorageError, UnknownNameError
 from forget.report.tables import write_tables
 from report import made_frames
 
@@ -72,3 +72,11 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="--tables"):
         write_tables(made_frames.single(), tmp_path / "file")
+
+
+def test_a_folder_where_a_file_would_be(tmp_path: Path) -> None:
+    (tmp_path / "results.csv").mkdir()
+    with pytest.raises(StorageError, match=r"results\.csv cannot be written as a file") as caught:
+        write_tables(made_frames.single(), tmp_path, ("csv",))
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["results.csv"]

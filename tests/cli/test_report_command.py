@@ -1,0 +1,51 @@
+"""What `forget report` refuses, and what it says of what is not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from forget.cli import group
+from forget.errors import ForgetError, OutputError, RequestError
+from forget.evaluation.record import SweepRecord, write_record
+from forget.store.layout import Workspace
+
+
+def report(*arguments: Any) -> Result:
+    return CliRunner().invoke(group, ["report", *map(str, arguments)])
+
+
+def refusal(*arguments: Any) -> ForgetError:
+    error = report(*arguments).exception
+    assert isinstance(error, ForgetError)
+    assert "\n" not in str(error)
+    return error
+
+
+@pytest.fixture
+def out(full: SweepRecord, tmp_path: Path) -> Path:
+    """An output folder with one comparison."""
+    write_record(Workspace(tmp_path).comparison("x"), full)
+    return tmp_path
+
+
+def test_a_page_that_is_a_folder(out: Path) -> None:
+    (out / "page").mkdir()
+    error = refusal("--out", out, "--html", out / "page")
+    assert isinstance(error, OutputError)
+    assert "is a folder: name a file of it with --html" in str(error)
+
+
+def test_a_page_below_a_file(out: Path) -> None:
+    (out / "file").touch()
+    assert "--html" in str(refusal("--out", out, "--html", out / "file" / "page.html"))
+
+
+def test_no_format_of_figures(out: Path) -> None:
+    error = refusal("--out", out, "--figures", out / "figures", "--format", " ,")
+    assert isinstance(error, RequestError)
+    assert str(error) == "Name a format of figures: pdf, png, svg."
+    assert not (out / "figures").exists()
