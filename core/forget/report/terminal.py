@@ -13,7 +13,8 @@ from forget.metrics import Average, PairedDifference
 from forget.report.plain import completeness
 from forget.verdict.findings import CheckpointFindings, Finding, Findings
 from forget.verdict.judging import Judgement
-from forget.verdict.words import TITLES
+from forget.verdict.terms import Terms
+from forget.verdict.words import TITLES, in_points
 
 __all__ = [
     "STYLES",
@@ -21,6 +22,7 @@ __all__ = [
     "checkpoint_summary",
     "checkpoint_table",
     "ends",
+    "how_to_read",
     "nats",
     "points",
     "probability",
@@ -28,12 +30,6 @@ __all__ = [
     "signed",
 ]
 
-_EXPLANATION = (
-    "delta = checkpoint - base on the same items, in points of 100, with its 95 % confidence "
-    "interval; negative = forgotten. p is corrected for the number of benchmarks (Holm). forgot, "
-    "improved: p < 0.05. kept: a drop of more than the margin ({margin} points) is ruled out. "
-    "inconclusive: too few items to say."
-)
 _SHORT = 14
 """Characters of a metric's name that stay on one line."""
 STYLES: Final[dict[str, str]] = {
@@ -68,8 +64,25 @@ def render(findings: Findings, *, every: bool = False) -> RenderableType:
         ]
     if not findings.checkpoints:
         parts.append(Text("There is no checkpoint yet."))
-    explanation = _EXPLANATION.format(margin=points(findings.terms.margin))
-    return Group(*parts, Text(explanation, style="dim"))
+    return Group(*parts, how_to_read(findings.terms, "checkpoint - base", "forgotten"))
+
+
+def how_to_read(terms: Terms, delta: str, lost: str) -> Text:
+    """Explain the columns of `checkpoint_table`.
+
+    Args:
+        terms: What the verdicts are held to.
+        delta: Which model less which other a delta is.
+        lost: What a negative delta means.
+    """
+    counted = "benchmarks of all checkpoints" if terms.over == "checkpoints" else "benchmarks"
+    return Text(
+        f"delta = {delta} on the same items, in points of 100, with its {100 * terms.level:g} % "
+        f"confidence interval; negative = {lost}. p is corrected for the number of {counted} "
+        f"(Holm). forgot, improved: p < {terms.alpha:g}. kept: a drop of more than the margin "
+        f"({in_points(terms.margin)} points) is ruled out. inconclusive: too few items to say.",
+        style="dim",
+    )
 
 
 def _trajectory(findings: Findings) -> Table:
@@ -141,7 +154,7 @@ def checkpoint_summary(checkpoint: CheckpointFindings) -> Iterator[Text]:
         what = "average" if checkpoint.average else "average of those that are evaluated"
         yield _sentence(what, checkpoint.judgement)
     if worst is not None and worst.change.delta < 0:
-        yield Text(f"worst: {worst.benchmark} {_corrected(worst)}")
+        yield Text(f"worst: {worst.benchmark} {_corrected(worst, len(checkpoint.benchmarks))}")
     elif worst is not None:
         yield Text("worst: no benchmark lost anything")
     for finding in checkpoint.benchmarks:
@@ -180,23 +193,23 @@ def _sentence(what: str, judgement: Judgement) -> Text:
     return Text(f"{what}: ").append(verdict).append(f". {judgement.reason}")
 
 
-def _corrected(worst: Finding) -> str:
-    """Say how sure the worst is, being the worst of several."""
+def _corrected(worst: Finding, number: int) -> str:
+    """Say how sure the worst is, being the worst of so many."""
     judgement = worst.judgement
     said = signed(worst.change.delta)
     if judgement.corrected is None or judgement.p_max is None:
         return said
     return (
         f"{said} {ends(judgement.corrected)}, allowing for its being the worst of "
-        f"{judgement.looks}; p = {probability(judgement.p_max)}"
+        f"{number}; p = {probability(judgement.p_max)}"
     )
 
 
 def _distance(drift: Mapping[str, Any]) -> str:
-    said = (
-        f"distance from the base: KL {nats(drift['kl_to_base'])} ± "
-        f"{nats(drift['kl_to_base_stderr'])} nats a token on {drift['prompts']:,} task prompts"
-    )
+    kl, stderr = drift["kl_to_base"], drift["kl_to_base_stderr"]
+    error = "" if stderr is None else f" ± {nats(stderr)}"
+    far = "no finite KL" if kl is None else f"KL {nats(kl)}{error} nats a token"
+    said = f"distance from the base: {far} on {drift['prompts']:,} task prompts"
     if drift["unchanged_weights"] is None:
         return said
     return (

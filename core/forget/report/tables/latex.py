@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from forget.report.material import Material
 from forget.report.tables.layout import Change, Table
+from forget.verdict.words import in_points
 
 __all__ = ["as_latex", "escape"]
 
@@ -104,11 +105,11 @@ def _cell(change: Change | None) -> str:
 
 def _caption(material: Material, table: Table) -> str:
     where = f" on {escape(table.name)}" if table.name else ""
-    margin = 100 * material.margin
+    margin = in_points(material.margin)
     keys = {
         "forgot": r"bold, $\downarrow$: forgot",
         "improved": r"italic, $\uparrow$: improved",
-        "kept": rf"$\dagger$: no forgetting beyond the margin of {margin:.1f} points",
+        "kept": rf"$\dagger$: no forgetting beyond the margin of {margin} points",
         "inconclusive": "none: inconclusive",
     }
     said = [text for verdict, text in keys.items() if verdict in table.verdicts]

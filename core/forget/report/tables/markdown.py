@@ -10,6 +10,7 @@ from forget.report import markdown
 from forget.report.material import Material
 from forget.report.selection import change_in_points
 from forget.report.tables.layout import Change, Table
+from forget.verdict.words import in_points
 
 __all__ = ["as_markdown"]
 
@@ -30,7 +31,7 @@ def _parts(material: Material, tables: Sequence[Table]) -> Iterator[str]:
     )
     yield (
         "**bold** ↓: forgot; *italic* ↑: improved; †: no forgetting beyond the margin of "
-        f"{100 * material.margin:.1f} points; unmarked: inconclusive; \\*: not all items of the "
+        f"{in_points(material.margin)} points; unmarked: inconclusive; \\*: not all items of the "
         "benchmark, or not all benchmarks of the average; –: not evaluated.\n"
     )
     for table in tables:
