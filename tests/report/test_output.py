@@ -190,6 +190,23 @@ def test_the_table_has_the_numbers(full: SweepRecord, tmp_path: Path) -> None:
     assert "cut at the length limit: 50.0 % -> 25.0 %" in " ".join(text.split())
 
 
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_narrow_terminal_has_every_name_and_number(
+    bench: Any, tmp_path: Path, width: int
+) -> None:
+    items = {"required_items": 10042}
+    scores = {"benchmark": [1, 0] * 600, "to_come": [0, 1] * 600}
+    bench.model("base", scores, benchmark=items)
+    bench.model("c", {"benchmark": [0, 1] * 600, "to_come": None}, benchmark=items)
+    console = Console(file=StringIO(), width=width)
+    console.print(render(collect(bench.record(list(scores)), tmp_path)))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, text.splitlines())) <= width
+    expected = ["50.0", "50.0", "+0.0", "[-5.7, +5.7]", "1.00", "inconclusive", "1,200 of 10,042"]
+    assert row(text.replace("│", " │ "), "benchmark") == ["benchmark", *expected]
+    assert row(text.replace("│", " │ "), "to_come")[-1] == "not evaluated"
+
+
 def test_steps_before_the_last_have_a_line_each(full: SweepRecord, tmp_path: Path) -> None:
     text = screen(full, tmp_path, every=False)
     lines, table = text.split("step-000200 against tiny")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -32,6 +32,10 @@ __all__ = [
 
 _SHORT = 14
 """Characters of a metric's name that stay on one line."""
+_WIDE = 110
+"""Columns of a terminal that has room for metrics."""
+_NARROW = 96
+"""Columns below which there is none for blanks around numbers."""
 STYLES: Final[dict[str, str]] = {
     "forgot": "bold red",
     "improved": "green",
@@ -111,27 +115,46 @@ def _trajectory(findings: Findings) -> Table:
     return table
 
 
-def checkpoint_table(checkpoint: CheckpointFindings) -> Table:
-    """Return a line for each benchmark, and their average."""
-    table = Table()
-    table.add_column("benchmark", overflow="fold")
-    table.add_column("metric", overflow="fold")
-    for heading in ("base", "score", "delta", "interval", "p"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("items", justify="right", no_wrap=True)
+def checkpoint_table(checkpoint: CheckpointFindings) -> RenderableType:
+    """Return a line for each benchmark, and their average, for whatever width there is."""
+    return _Benchmarks(checkpoint)
+
+
+class _Benchmarks:
+    """The table of a checkpoint; where the terminal is narrow, metrics and blanks give way."""
+
+    def __init__(self, checkpoint: CheckpointFindings) -> None:
+        self._checkpoint = checkpoint
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table for the width there is."""
+        metrics = options.max_width >= _WIDE
+        table = Table(padding=(0, 1 if options.max_width >= _NARROW else 0))
+        for heading in ("benchmark", *["metric"] * metrics):
+            table.add_column(heading, overflow="fold")
+        for heading in ("base", "score", "delta", "interval", "p"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column("verdict", no_wrap=True)
+        table.add_column("items", justify="right", no_wrap=True)
+        for name, metric, *cells in _lines(self._checkpoint):
+            if name == "average":
+                table.add_section()
+            table.add_row(name, *[metric] * metrics, *cells)
+        yield table
+
+
+def _lines(checkpoint: CheckpointFindings) -> Iterator[list[str | Text]]:
+    """Yield the cells of each benchmark, and of the average."""
     for finding in checkpoint.benchmarks:
         numbers = [points(finding.base_score), points(finding.score)]
         judged = _judged(finding.change, finding.judgement)
         items = completeness(finding)
-        table.add_row(finding.benchmark, _broken(finding.metric), *numbers, *judged, items)
+        yield [finding.benchmark, _broken(finding.metric), *numbers, *judged, items]
     for name in checkpoint.missing:
-        table.add_row(name, "", "", "", "", "", "", "not evaluated", "")
+        yield [name, *[""] * 6, "not evaluated", ""]
     if checkpoint.average is not None and checkpoint.judgement is not None:
-        table.add_section()
         judged = _judged(checkpoint.average, checkpoint.judgement)
-        table.add_row("average", "", "", "", *judged, "")
-    return table
+        yield ["average", "", "", "", *judged, ""]
 
 
 def _judged(
