@@ -18,6 +18,7 @@ from forget.verdict.words import TITLES, in_points
 
 __all__ = [
     "STYLES",
+    "Snug",
     "change_cells",
     "checkpoint_summary",
     "checkpoint_table",
@@ -89,7 +90,7 @@ def how_to_read(terms: Terms, delta: str, lost: str) -> Text:
     )
 
 
-def _trajectory(findings: Findings) -> Table:
+def _trajectory(findings: Findings) -> RenderableType:
     """Return a line for each checkpoint: what it learned, and what it forgot on average."""
     table = Table(title="all checkpoints", title_justify="left")
     table.add_column("checkpoint", overflow="fold")
@@ -112,7 +113,7 @@ def _trajectory(findings: Findings) -> Table:
             nats(checkpoint.drift.get("kl_to_base"), digits=2),
             ", ".join(f.benchmark for f in forgot) or "-",
         )
-    return table
+    return Snug(table)
 
 
 def checkpoint_table(checkpoint: CheckpointFindings) -> RenderableType:
@@ -120,8 +121,20 @@ def checkpoint_table(checkpoint: CheckpointFindings) -> RenderableType:
     return _Benchmarks(checkpoint)
 
 
+class Snug:
+    """A table of which, where the terminal is narrow, the blanks around numbers give way."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table for the width there is."""
+        self._table.padding = (0, 1 if options.max_width >= _NARROW else 0)
+        yield self._table
+
+
 class _Benchmarks:
-    """The table of a checkpoint; where the terminal is narrow, metrics and blanks give way."""
+    """The table of a checkpoint; where the terminal is narrow, the metrics give way."""
 
     def __init__(self, checkpoint: CheckpointFindings) -> None:
         self._checkpoint = checkpoint
@@ -129,7 +142,7 @@ class _Benchmarks:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the table for the width there is."""
         metrics = options.max_width >= _WIDE
-        table = Table(padding=(0, 1 if options.max_width >= _NARROW else 0))
+        table = Table()
         for heading in ("benchmark", *["metric"] * metrics):
             table.add_column(heading, overflow="fold")
         for heading in ("base", "score", "delta", "interval", "p"):
@@ -140,7 +153,7 @@ class _Benchmarks:
             if name == "average":
                 table.add_section()
             table.add_row(name, *[metric] * metrics, *cells)
-        yield table
+        yield Snug(table)
 
 
 def _lines(checkpoint: CheckpointFindings) -> Iterator[list[str | Text]]:
