@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator
 
 from forget.report.material import Material
-from forget.report.tables.layout import Change, Table
+from forget.report.tables.layout import Change, Table, base_score
 from forget.verdict.words import in_points
 
 __all__ = ["as_latex", "escape"]
@@ -52,7 +52,7 @@ def _part(material: Material, table: Table, columns: tuple[str, ...], number: in
 
     frame = pd.DataFrame(
         [
-            [_score(table, exam.name)]
+            [base_score(table, exam.name, "--")]
             + [_cell(table.changes.get((exam.name, who))) for who in columns]
             for exam in table.rows
         ],
@@ -86,10 +86,6 @@ def _stacked(name: str, letters: int, side: str) -> str:
     if len(lines) < 2:
         return "".join(lines)
     return rf"\shortstack[{side}]{{{_NEWLINE.join(lines)}}}"
-
-
-def _score(table: Table, exam: str) -> str:
-    return f"{100 * table.base[exam]:.1f}" if exam in table.base else "--"
 
 
 def _cell(change: Change | None) -> str:
