@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from forget.cli import group
 from forget.errors import ForgetError, OutputError, RequestError
-from forget.evaluation.record import SweepRecord, write_record
+from forget.evaluation.record import SweepRecord, read_record, write_record
 from forget.store.layout import Workspace
 
 
@@ -49,3 +49,13 @@ def test_no_format_of_figures(out: Path) -> None:
     assert isinstance(error, RequestError)
     assert str(error) == "Name a format of figures: pdf, png, svg."
     assert not (out / "figures").exists()
+
+
+def test_a_run_that_is_not_evaluated_yet_is_named(out: Path) -> None:
+    run = Workspace(out).run("demo", "tiny", "sums", "gt-sft", 7)
+    run.path.mkdir(parents=True)
+    run.runfile.touch()
+    said = f"not evaluated yet, so not in the report: {run.path}\n"
+    assert report("--out", out, "--json").stderr == said
+    write_record(run.sweep, read_record(Workspace(out).comparison("x")))
+    assert report("--out", out, "--json").stderr == ""

@@ -75,7 +75,7 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
     """Show what RUNS (run directories; default: all of the output folder) have found."""
     from forget.report.comparison import Outcome
     from forget.verdict.pooled import pooled_frame
-    from forget.verdict.records import find_records
+    from forget.verdict.records import find_records, runs_to_come
     from forget.verdict.results import known_benchmarks, load_findings
     from forget.verdict.terms import Terms
 
@@ -85,6 +85,8 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
     terms = known_benchmarks(Terms(**options))
     _check(wanted)
     found = find_records(runs, out)
+    for path in () if runs else runs_to_come(out):
+        click.echo(f"not evaluated yet, so not in the report: {path}", err=True)
     judged = load_findings(found, terms)
     pooled = pooled_frame(found, [origin for origin, _ in judged], terms)
     material = None
