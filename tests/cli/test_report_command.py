@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from click.testing import CliRunner, Result
 
@@ -59,3 +60,14 @@ def test_a_run_that_is_not_evaluated_yet_is_named(out: Path) -> None:
     assert report("--out", out, "--json").stderr == said
     write_record(run.sweep, read_record(Workspace(out).comparison("x")))
     assert report("--out", out, "--json").stderr == ""
+
+
+@pytest.mark.parametrize("name", ["out/[best]/last", "out/[/best]", "out/:x:"])
+def test_names_are_shown_as_they_are(full: SweepRecord, tmp_path: Path, name: str) -> None:
+    models = [attrs.evolve(line, name=f"{name}{line.step}", step=None) for line in full.checkpoints]
+    record = attrs.evolve(full, title=name, checkpoints=tuple(models))
+    for identity in "ab":
+        write_record(Workspace(tmp_path).comparison(identity), record)
+    lines = report("--out", tmp_path).stdout.splitlines()
+    told = [line for line in lines if "│" in line and f"{name}200" in line]
+    assert len(told) == 2, "a line of the table of all runs for each comparison"

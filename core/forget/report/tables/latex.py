@@ -24,6 +24,7 @@ _LETTERS = {
     "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "[": "{[}",  # or it is taken for the length of a line break before it
 }  # fmt: skip
 
 _SHAPES = {"forgot": r"\textbf{%s}", "improved": r"\textit{%s}"}
