@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from click.testing import CliRunner, Result
 
 from forget.cli import group
 from forget.errors import ForgetError, OutputError, RequestError
-from forget.evaluation.record import SweepRecord, write_record
+from forget.evaluation.record import SweepRecord, read_record, write_record
 from forget.store.layout import Workspace
 
 
@@ -49,3 +50,24 @@ def test_no_format_of_figures(out: Path) -> None:
     assert isinstance(error, RequestError)
     assert str(error) == "Name a format of figures: pdf, png, svg."
     assert not (out / "figures").exists()
+
+
+def test_a_run_that_is_not_evaluated_yet_is_named(out: Path) -> None:
+    run = Workspace(out).run("demo", "tiny", "sums", "gt-sft", 7)
+    run.path.mkdir(parents=True)
+    run.runfile.touch()
+    said = f"not evaluated yet, so not in the report: {run.path}\n"
+    assert report("--out", out, "--json").stderr == said
+    write_record(run.sweep, read_record(Workspace(out).comparison("x")))
+    assert report("--out", out, "--json").stderr == ""
+
+
+@pytest.mark.parametrize("name", ["out/[best]/last", "out/[/best]", "out/:x:"])
+def test_names_are_shown_as_they_are(full: SweepRecord, tmp_path: Path, name: str) -> None:
+    models = [attrs.evolve(line, name=f"{name}{line.step}", step=None) for line in full.checkpoints]
+    record = attrs.evolve(full, title=name, checkpoints=tuple(models))
+    for identity in "ab":
+        write_record(Workspace(tmp_path).comparison(identity), record)
+    lines = report("--out", tmp_path).stdout.splitlines()
+    told = [line for line in lines if "│" in line and f"{name}200" in line]
+    assert len(told) == 2, "a line of the table of all runs for each comparison"

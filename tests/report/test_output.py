@@ -15,6 +15,7 @@ from forget.evaluation.record import SweepRecord
 from forget.report.plain import findings_as_plain
 from forget.report.terminal import render
 from forget.verdict.findings import collect
+from forget.verdict.terms import Terms
 
 DRIFT: dict[str, Any] = {
     "prompts": 16,
@@ -153,7 +154,8 @@ def test_the_distance_from_the_base_is_passed_on(bench: Any, tmp_path: Path) -> 
             "distance from the base: KL 0.0123 ± 0.00150 nats a token on 16 task prompts; "
             "93.1 % of the weights unchanged, relative change 1.2e-03",
         ),
-        ({"kl_to_base": None, "kl_to_base_stderr": None}, "KL - ± - nats a token"),
+        ({"kl_to_base": None, "kl_to_base_stderr": None}, "base: no finite KL on 16 task prompts"),
+        ({"kl_to_base_stderr": None}, "base: KL 0.0123 nats a token on 16 task prompts; 93.1 %"),
         ({"unchanged_weights": None, "relative_change": None}, "on 16 task prompts"),
     ],
 )
@@ -165,7 +167,7 @@ def test_the_distance_from_the_base(
     bench.lines["c"] = attrs.evolve(bench.lines["c"], drift={**DRIFT, **changes})
     text = " ".join(screen(bench.record(["a"]), tmp_path).split())
     assert says in text
-    assert ("unchanged" in text) == ("93.1" in says or "KL -" in says)
+    assert ("unchanged" in text) == ("93.1" in says or "no finite" in says)
 
 
 def test_what_was_not_measured_is_not_mentioned(full: SweepRecord, tmp_path: Path) -> None:
@@ -188,6 +190,23 @@ def test_the_table_has_the_numbers(full: SweepRecord, tmp_path: Path) -> None:
     assert "cut at the length limit: 50.0 % -> 25.0 %" in " ".join(text.split())
 
 
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_narrow_terminal_has_every_name_and_number(
+    bench: Any, tmp_path: Path, width: int
+) -> None:
+    items = {"required_items": 10042}
+    scores = {"benchmark": [1, 0] * 600, "to_come": [0, 1] * 600}
+    bench.model("base", scores, benchmark=items)
+    bench.model("c", {"benchmark": [0, 1] * 600, "to_come": None}, benchmark=items)
+    console = Console(file=StringIO(), width=width)
+    console.print(render(collect(bench.record(list(scores)), tmp_path)))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, text.splitlines())) <= width
+    expected = ["50.0", "50.0", "+0.0", "[-5.7, +5.7]", "1.00", "inconclusive", "1,200 of 10,042"]
+    assert row(text.replace("│", " │ "), "benchmark") == ["benchmark", *expected]
+    assert row(text.replace("│", " │ "), "to_come")[-1] == "not evaluated"
+
+
 def test_steps_before_the_last_have_a_line_each(full: SweepRecord, tmp_path: Path) -> None:
     text = screen(full, tmp_path, every=False)
     lines, table = text.split("step-000200 against tiny")
@@ -205,6 +224,19 @@ def test_a_step_that_is_not_whole_says_so(bench: Any, tmp_path: Path) -> None:
     bench.model("step-000200", {"a": [0, 0], "b": [1, 0]}, 200)
     text = screen(bench.record(["a", "b"]), tmp_path, every=False)
     assert row(text, "step-000100")[2:4] == ["1 of 2 benchmarks", ""]
+
+
+def test_the_reader_is_told_what_the_verdicts_are_held_to(
+    full: SweepRecord, tmp_path: Path
+) -> None:
+    terms = Terms(margin=0.005, level=0.9, alpha=0.01, over="checkpoints")
+    console = Console(file=StringIO(), width=120)
+    console.print(render(collect(full, tmp_path, terms)))
+    text = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+    assert "90 % confidence interval" in text
+    assert "improved: p < 0.01" in text
+    assert "number of benchmarks of all checkpoints (Holm)" in text
+    assert "the margin (0.50 points)" in text
 
 
 def test_the_reader_is_told_what_the_numbers_mean(full: SweepRecord, tmp_path: Path) -> None:

@@ -98,9 +98,11 @@ class Screen:
 
 def print_table(table: RenderableType) -> None:
     """Print something made by rich on standard output."""
-    console = Console()
+    # Names are shown as they are: folders may be called [best] or :x:.
+    plain: dict[str, Any] = {"markup": False, "emoji": False}
+    console = Console(**plain)
     # Without a terminal there is no width to respect: a cut table would lose what it says.
-    (console if console.is_terminal else Console(width=120)).print(table)
+    (console if console.is_terminal else Console(**plain, width=120)).print(table)
 
 
 def print_texts(texts: RenderableType) -> None:

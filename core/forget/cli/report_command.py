@@ -84,7 +84,7 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
     from forget.verdict.frame import results_frame
     from forget.verdict.learned import learned_frame
     from forget.verdict.pooled import pooled_frame
-    from forget.verdict.records import find_records
+    from forget.verdict.records import find_records, runs_to_come
     from forget.verdict.results import known_benchmarks, load_findings
     from forget.verdict.terms import Terms
 
@@ -94,6 +94,8 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
     terms = known_benchmarks(Terms(**options))
     _check(wanted)
     found = find_records(runs, out)
+    for path in () if runs else runs_to_come(out):
+        click.echo(f"not evaluated yet, so not in the report: {path}", err=True)
     judged = load_findings(found, terms)
     together = _Together(
         pooled_frame(found, [origin for origin, _ in judged], terms),

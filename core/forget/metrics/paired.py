@@ -21,8 +21,6 @@ __all__ = [
     "paired_difference",
 ]
 
-_COUNTS = {-1.0, 0.0, 1.0}
-
 
 class PairedDifference(NamedTuple):
     """The change of a score between two models on the same items.

@@ -9,16 +9,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from forget.report.plain import checkpoint_as_plain
-from forget.report.terminal import checkpoint_summary, checkpoint_table, points
+from forget.report.terminal import checkpoint_summary, checkpoint_table, how_to_read
 from forget.verdict.gate import Comparison
 
 __all__ = ["comparison_as_json", "render_compared"]
-
-_EXPLANATION = (
-    "delta = {other} - {base} on the same items, in points of 100, with its 95 % confidence "
-    "interval; negative = lost. p is corrected for the number of benchmarks (Holm). forgot, "
-    "improved: p < 0.05. kept: a drop of more than {margin} points is ruled out."
-)
 
 
 def render_compared(comparison: Comparison, failures: Sequence[str]) -> RenderableType:
@@ -29,7 +23,6 @@ def render_compared(comparison: Comparison, failures: Sequence[str]) -> Renderab
         failures: Why the other side may not replace the base.
     """
     base, other = comparison.base.name, comparison.other.name
-    margin = points(comparison.terms.margin)
     return Group(
         Text(f"{other} against {base}", style="bold"),
         checkpoint_table(comparison.found),
@@ -37,7 +30,7 @@ def render_compared(comparison: Comparison, failures: Sequence[str]) -> Renderab
         *(Text(note) for note in _notes(comparison)),
         *(Text(sentence, style="red") for sentence in failures),
         Text(),
-        Text(_EXPLANATION.format(base=base, other=other, margin=margin), style="dim"),
+        how_to_read(comparison.terms, f"{other} - {base}", "lost"),
     )
 
 

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from forget.report.terminal import change_cells, nats, points, signed
+from forget.report.terminal import Snug, change_cells, nats, points, signed
 from forget.variants import shown
 from forget.verdict.findings import CheckpointFindings, Findings
 
@@ -63,7 +63,7 @@ def render_comparison(outcomes: Sequence[Outcome]) -> RenderableType:
         "the benchmarks, negative = forgotten; KL = divergence from the base on task prompts [nats "
         "a token]."
     )
-    return Group(table, Text(legend, style="dim"))
+    return Group(Snug(table), Text(legend, style="dim"))
 
 
 def comparison_as_plain(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from forget.report.terminal import STYLES, ends, points, probability, signed
+from forget.report.terminal import STYLES, Snug, ends, points, probability, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ def render_pooled(pooled: pd.DataFrame) -> RenderableType:
             probability(row["p_holm"]),
             Text(row["verdict"], style=style),
         )
-    return Group(table, Text(_EXPLANATION, style="dim"))
+    return Group(Snug(table), Text(_EXPLANATION, style="dim"))
 
 
 def pooled_as_plain(pooled: pd.DataFrame) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -13,14 +13,17 @@ from forget.metrics import Average, PairedDifference
 from forget.report.plain import completeness
 from forget.verdict.findings import CheckpointFindings, Finding, Findings
 from forget.verdict.judging import Judgement
-from forget.verdict.words import TITLES
+from forget.verdict.terms import Terms
+from forget.verdict.words import TITLES, in_points
 
 __all__ = [
     "STYLES",
+    "Snug",
     "change_cells",
     "checkpoint_summary",
     "checkpoint_table",
     "ends",
+    "how_to_read",
     "nats",
     "points",
     "probability",
@@ -28,14 +31,12 @@ __all__ = [
     "signed",
 ]
 
-_EXPLANATION = (
-    "delta = checkpoint - base on the same items, in points of 100, with its 95 % confidence "
-    "interval; negative = forgotten. p is corrected for the number of benchmarks (Holm). forgot, "
-    "improved: p < 0.05. kept: a drop of more than the margin ({margin} points) is ruled out. "
-    "inconclusive: too few items to say."
-)
 _SHORT = 14
 """Characters of a metric's name that stay on one line."""
+_WIDE = 110
+"""Columns of a terminal that has room for metrics."""
+_NARROW = 96
+"""Columns below which there is none for blanks around numbers."""
 STYLES: Final[dict[str, str]] = {
     "forgot": "bold red",
     "improved": "green",
@@ -68,11 +69,28 @@ def render(findings: Findings, *, every: bool = False) -> RenderableType:
         ]
     if not findings.checkpoints:
         parts.append(Text("There is no checkpoint yet."))
-    explanation = _EXPLANATION.format(margin=points(findings.terms.margin))
-    return Group(*parts, Text(explanation, style="dim"))
+    return Group(*parts, how_to_read(findings.terms, "checkpoint - base", "forgotten"))
 
 
-def _trajectory(findings: Findings) -> Table:
+def how_to_read(terms: Terms, delta: str, lost: str) -> Text:
+    """Explain the columns of `checkpoint_table`.
+
+    Args:
+        terms: What the verdicts are held to.
+        delta: Which model less which other a delta is.
+        lost: What a negative delta means.
+    """
+    counted = "benchmarks of all checkpoints" if terms.over == "checkpoints" else "benchmarks"
+    return Text(
+        f"delta = {delta} on the same items, in points of 100, with its {100 * terms.level:g} % "
+        f"confidence interval; negative = {lost}. p is corrected for the number of {counted} "
+        f"(Holm). forgot, improved: p < {terms.alpha:g}. kept: a drop of more than the margin "
+        f"({in_points(terms.margin)} points) is ruled out. inconclusive: too few items to say.",
+        style="dim",
+    )
+
+
+def _trajectory(findings: Findings) -> RenderableType:
     """Return a line for each checkpoint: what it learned, and what it forgot on average."""
     table = Table(title="all checkpoints", title_justify="left")
     table.add_column("checkpoint", overflow="fold")
@@ -95,30 +113,61 @@ def _trajectory(findings: Findings) -> Table:
             nats(checkpoint.drift.get("kl_to_base"), digits=2),
             ", ".join(f.benchmark for f in forgot) or "-",
         )
-    return table
+    return Snug(table)
 
 
-def checkpoint_table(checkpoint: CheckpointFindings) -> Table:
-    """Return a line for each benchmark, and their average."""
-    table = Table()
-    table.add_column("benchmark", overflow="fold")
-    table.add_column("metric", overflow="fold")
-    for heading in ("base", "score", "delta", "interval", "p"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("items", justify="right", no_wrap=True)
+def checkpoint_table(checkpoint: CheckpointFindings) -> RenderableType:
+    """Return a line for each benchmark, and their average, for whatever width there is."""
+    return _Benchmarks(checkpoint)
+
+
+class Snug:
+    """A table of which, where the terminal is narrow, the blanks around numbers give way."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table for the width there is."""
+        self._table.padding = (0, 1 if options.max_width >= _NARROW else 0)
+        yield self._table
+
+
+class _Benchmarks:
+    """The table of a checkpoint; where the terminal is narrow, the metrics give way."""
+
+    def __init__(self, checkpoint: CheckpointFindings) -> None:
+        self._checkpoint = checkpoint
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table for the width there is."""
+        metrics = options.max_width >= _WIDE
+        table = Table()
+        for heading in ("benchmark", *["metric"] * metrics):
+            table.add_column(heading, overflow="fold")
+        for heading in ("base", "score", "delta", "interval", "p"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column("verdict", no_wrap=True)
+        table.add_column("items", justify="right", no_wrap=True)
+        for name, metric, *cells in _lines(self._checkpoint):
+            if name == "average":
+                table.add_section()
+            table.add_row(name, *[metric] * metrics, *cells)
+        yield Snug(table)
+
+
+def _lines(checkpoint: CheckpointFindings) -> Iterator[list[str | Text]]:
+    """Yield the cells of each benchmark, and of the average."""
     for finding in checkpoint.benchmarks:
         numbers = [points(finding.base_score), points(finding.score)]
         judged = _judged(finding.change, finding.judgement)
         items = completeness(finding)
-        table.add_row(finding.benchmark, _broken(finding.metric), *numbers, *judged, items)
+        yield [finding.benchmark, _broken(finding.metric), *numbers, *judged, items]
     for name in checkpoint.missing:
-        table.add_row(name, "", "", "", "", "", "", "not evaluated", "")
+        yield [name, *[""] * 6, "not evaluated", ""]
     if checkpoint.average is not None and checkpoint.judgement is not None:
-        table.add_section()
         judged = _judged(checkpoint.average, checkpoint.judgement)
-        table.add_row("average", "", "", "", *judged, "")
-    return table
+        yield ["average", "", "", "", *judged, ""]
 
 
 def _judged(
@@ -141,7 +190,7 @@ def checkpoint_summary(checkpoint: CheckpointFindings) -> Iterator[Text]:
         what = "average" if checkpoint.average else "average of those that are evaluated"
         yield _sentence(what, checkpoint.judgement)
     if worst is not None and worst.change.delta < 0:
-        yield Text(f"worst: {worst.benchmark} {_corrected(worst)}")
+        yield Text(f"worst: {worst.benchmark} {_corrected(worst, len(checkpoint.benchmarks))}")
     elif worst is not None:
         yield Text("worst: no benchmark lost anything")
     for finding in checkpoint.benchmarks:
@@ -180,23 +229,23 @@ def _sentence(what: str, judgement: Judgement) -> Text:
     return Text(f"{what}: ").append(verdict).append(f". {judgement.reason}")
 
 
-def _corrected(worst: Finding) -> str:
-    """Say how sure the worst is, being the worst of several."""
+def _corrected(worst: Finding, number: int) -> str:
+    """Say how sure the worst is, being the worst of so many."""
     judgement = worst.judgement
     said = signed(worst.change.delta)
     if judgement.corrected is None or judgement.p_max is None:
         return said
     return (
         f"{said} {ends(judgement.corrected)}, allowing for its being the worst of "
-        f"{judgement.looks}; p = {probability(judgement.p_max)}"
+        f"{number}; p = {probability(judgement.p_max)}"
     )
 
 
 def _distance(drift: Mapping[str, Any]) -> str:
-    said = (
-        f"distance from the base: KL {nats(drift['kl_to_base'])} ± "
-        f"{nats(drift['kl_to_base_stderr'])} nats a token on {drift['prompts']:,} task prompts"
-    )
+    kl, stderr = drift["kl_to_base"], drift["kl_to_base_stderr"]
+    error = "" if stderr is None else f" ± {nats(stderr)}"
+    far = "no finite KL" if kl is None else f"KL {nats(kl)}{error} nats a token"
+    said = f"distance from the base: {far} on {drift['prompts']:,} task prompts"
     if drift["unchanged_weights"] is None:
         return said
     return (

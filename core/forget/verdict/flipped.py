@@ -40,6 +40,8 @@ FLIPS: Final = (
 _SEED = 1_040
 _LONGEST = 4_000
 """Characters of a text that are kept: long ones keep their beginning and their end."""
+_NOTE = 60
+"""Characters of those for saying how many are left out."""
 
 
 class Wanted(NamedTuple):
@@ -173,6 +175,6 @@ def _readable(response: str, metric: str) -> str:
 def _shortened(text: str) -> str:
     if len(text) <= _LONGEST:
         return text
-    half = _LONGEST // 2
+    half = (_LONGEST - _NOTE) // 2
     left_out = len(text) - 2 * half
     return f"{text[:half]}\n[... {left_out:,} characters left out ...]\n{text[-half:]}"

@@ -145,8 +145,8 @@ def _objection(
         return None
     bound = "unknown" if low is None else in_points(low, sign=True)
     return (
-        f"{dropped}, and a drop of {margin} points is not ruled out (one-sided 95 % bound "
-        f"{bound}): more items would tell."
+        f"{dropped}, and a drop of {margin} points is not ruled out (one-sided "
+        f"{100 * (1 - terms.alpha):g} % bound {bound}): more items would tell."
     )
 
 

@@ -50,7 +50,8 @@ class Judgement:
         p_holm: p, corrected over the benchmarks looked at (Holm).
         p_bh: p, corrected for the false discovery rate (Benjamini and Hochberg).
         p_max: Probability that any benchmark shows as much by chance: for the worst of all.
-        corrected: Interval that holds for all benchmarks at once, for the same use.
+        corrected: Interval that holds for all benchmarks of the checkpoint at once, for the same
+            use.
         p_equivalent: p-value of equivalence at the margin (two one-sided tests).
         detectable: Smallest drop that this sample finds with 80 % power.
         detectable_holm: The same at the first step of Holm's correction.
@@ -103,6 +104,13 @@ class _Looks(NamedTuple):
     number: int
 
 
+class _Worst(NamedTuple):
+    """What it takes to be the worst of the benchmarks of one checkpoint."""
+
+    p_max: float | None
+    number: int
+
+
 def judge_together(checkpoints: Sequence[Sequence[Case]], terms: Terms) -> list[list[Judgement]]:
     """Judge the benchmarks of all checkpoints of a run.
 
@@ -122,13 +130,13 @@ def judge_together(checkpoints: Sequence[Sequence[Case]], terms: Terms) -> list[
     for row in checkpoints:
         largest = max_statistic_p([case.evidence.null for case in row])
         found = zip(row, largest, strict=True)
-        judged.append([_judge(case, next(at), terms, p_max) for case, p_max in found])
+        judged.append([_judge(case, next(at), terms, _Worst(p, len(row))) for case, p in found])
     return judged
 
 
 def judge_alone(case: Case, terms: Terms) -> Judgement:
     """Judge an exam that stands by itself, as the trained task does: nothing to correct for."""
-    return _judge(case, _Looks(case.evidence.p, case.evidence.p, 1), terms)
+    return _judge(case, _Looks(case.evidence.p, case.evidence.p, 1), terms, _Worst(None, 1))
 
 
 def judge_average(
@@ -163,7 +171,7 @@ def judge_average(
     return attrs.evolve(judgement, reason=reason_of(judgement, average, terms))
 
 
-def _judge(case: Case, looks: _Looks, terms: Terms, p_max: float | None = None) -> Judgement:
+def _judge(case: Case, looks: _Looks, terms: Terms, worst: _Worst) -> Judgement:
     evidence = case.evidence
     change = evidence.change
     estimate = change.estimate
@@ -182,8 +190,8 @@ def _judge(case: Case, looks: _Looks, terms: Terms, p_max: float | None = None) 
         p_mid=evidence.p_mid,
         p_holm=looks.p_holm,
         p_bh=looks.p_bh,
-        p_max=p_max,
-        corrected=estimate.interval(terms.level ** (1 / looks.number)),
+        p_max=worst.p_max,
+        corrected=estimate.interval(terms.level ** (1 / worst.number)),
         looks=looks.number,
         p_equivalent=equivalence_p(estimate, terms.margin),
         detectable=minimal_detectable_effect(null_error, terms.alpha),

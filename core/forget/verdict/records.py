@@ -10,7 +10,7 @@ from forget.errors import DataError
 from forget.evaluation.record import SweepRecord, read_record
 from forget.store.layout import RunFolder, Workspace
 
-__all__ = ["FoundRecord", "find_records"]
+__all__ = ["FoundRecord", "find_records", "runs_to_come"]
 
 
 class FoundRecord(NamedTuple):
@@ -54,6 +54,11 @@ def find_records(runs: Sequence[Path], out: Path) -> list[FoundRecord]:
             "Make one with `forget run`, or name the output folder with --out."
         )
     return [FoundRecord(read_record(file), path, workspace.root) for file, path in places]
+
+
+def runs_to_come(out: Path) -> list[Path]:
+    """Return the run directories below an output folder that nothing has been evaluated of."""
+    return [run.path for run in Workspace(out.absolute()).runs() if not run.sweep.is_file()]
 
 
 def _run(path: Path) -> RunFolder:

@@ -63,6 +63,7 @@ def test_odd_names_compile_and_print_as_they_are(tmp_path: Path) -> None:
         ("a--b---c", r"a-{}-b-{}--c"),
         ("a\n\\input{x}", r"a \textbackslash{}input\{x\}"),
         ("<a|b>", r"\textless{}a\textbar{}b\textgreater{}"),
+        ("[best]", "{[}best]"),
         ("GSM8K", "GSM8K"),
     ],
 )

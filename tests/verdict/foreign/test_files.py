@@ -135,3 +135,14 @@ def test_what_is_not_lm_evals(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     assert not is_foreign(tmp_path)
     assert not is_foreign(tmp_path / "missing")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("results", []), ("configs", {"t": None}), ("n-shot", 3), ("higher_is_better", {"t": "yes"})],
+)
+def test_a_results_file_whose_tables_are_none(tmp_path: Path, name: str, value: object) -> None:
+    file = make_results(tmp_path, {"t": {"acc": [1, 0]}})
+    file.write_text(json.dumps(json.loads(file.read_text()) | {name: value}))
+    with pytest.raises(DataError, match=rf"\.json is damaged: its '{name}' is no table"):
+        find_tasks(tmp_path)

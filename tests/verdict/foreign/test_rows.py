@@ -153,3 +153,33 @@ def test_samples_that_were_not_logged(tmp_path: Path) -> None:
     (tmp_path / f"samples_t_{DATE}.jsonl").unlink()
     with pytest.raises(UnfitError, match="no samples of it beside it: --log_samples"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("doc_id", "first"),
+        ("doc_id", [0]),
+        ("arguments", None),
+        ("arguments", {}),
+        ("arguments", [[]]),
+        ("filtered_resps", 3),
+    ],
+)
+def test_samples_that_lm_eval_could_not_have_written(tmp_path: Path, key: str, value: Any) -> None:
+    make_results(tmp_path, {"t": {"acc": [1, 0]}})
+    write(
+        tmp_path, [make_sample("t", 0, {"acc": 1}), make_sample("t", 1, {"acc": 0}) | {key: value}]
+    )
+    with pytest.raises(DataError, match=rf"samples_t_.*\.jsonl is damaged: .*'{key}'"):
+        read(tmp_path).items("acc")
+
+
+def test_a_metric_that_counts_may_stand_alone_in_an_item(tmp_path: Path) -> None:
+    make_results(tmp_path, {"t": {"acc": [1, 0], "other": [1, 1]}})
+    first = make_sample("t", 0, {"acc": 1, "other": 1})
+    write(tmp_path, [first, make_sample("t", 1, {"acc": 0})])
+    assert [item.metrics for item in read(tmp_path).items("acc")] == [
+        {"acc": 1.0, "other": 1.0},
+        {"acc": 0.0},
+    ]

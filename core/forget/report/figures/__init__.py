@@ -76,7 +76,10 @@ def _drawings(material: Material) -> Iterator[Drawing | Omitted]:
     shown = Shown.of(material)
     for module in (forest, heatmap, matrix, methods, trajectories, frontier, razor, training):
         if shown.frame.empty:
-            yield Omitted(module.__name__.rpartition(".")[2], "there is no run")
+            yield Omitted(
+                module.__name__.rpartition(".")[2],
+                "there is no checkpoint, or no benchmark was asked for",
+            )
         else:
             yield from module.draw(shown)
 

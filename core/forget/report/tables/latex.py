@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Iterator
 
 from forget.report.material import Material
-from forget.report.tables.layout import Change, Table
+from forget.report.tables.layout import Change, Table, base_score
+from forget.verdict.words import in_points
 
 __all__ = ["as_latex", "escape"]
 
@@ -23,6 +24,7 @@ _LETTERS = {
     "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "[": "{[}",  # or it is taken for the length of a line break before it
 }  # fmt: skip
 
 _SHAPES = {"forgot": r"\textbf{%s}", "improved": r"\textit{%s}"}
@@ -51,7 +53,7 @@ def _part(material: Material, table: Table, columns: tuple[str, ...], number: in
 
     frame = pd.DataFrame(
         [
-            [_score(table, exam.name)]
+            [base_score(table, exam.name, "--")]
             + [_cell(table.changes.get((exam.name, who))) for who in columns]
             for exam in table.rows
         ],
@@ -87,10 +89,6 @@ def _stacked(name: str, letters: int, side: str) -> str:
     return rf"\shortstack[{side}]{{{_NEWLINE.join(lines)}}}"
 
 
-def _score(table: Table, exam: str) -> str:
-    return f"{100 * table.base[exam]:.1f}" if exam in table.base else "--"
-
-
 def _cell(change: Change | None) -> str:
     if change is None or not math.isfinite(change.delta):
         return "--"
@@ -104,11 +102,11 @@ def _cell(change: Change | None) -> str:
 
 def _caption(material: Material, table: Table) -> str:
     where = f" on {escape(table.name)}" if table.name else ""
-    margin = 100 * material.margin
+    margin = in_points(material.margin)
     keys = {
         "forgot": r"bold, $\downarrow$: forgot",
         "improved": r"italic, $\uparrow$: improved",
-        "kept": rf"$\dagger$: no forgetting beyond the margin of {margin:.1f} points",
+        "kept": rf"$\dagger$: no forgetting beyond the margin of {margin} points",
         "inconclusive": "none: inconclusive",
     }
     said = [text for verdict, text in keys.items() if verdict in table.verdicts]

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import attrs
 
 from forget.report.material import Material
-from forget.report.selection import Exam, exams, groups, judged, named
+from forget.report.selection import Exam, exams, groups, judged, named, whole
 
-__all__ = ["Change", "Table", "tables"]
+__all__ = ["Change", "Table", "base_score", "tables"]
 
 
 class Change(NamedTuple):
@@ -38,7 +38,8 @@ class Table:
         slug: See `Group`.
         rows: Benchmarks, average and task.
         columns: Names of the runs.
-        base: The base model's score on each of the rows, by name, where it is known.
+        base: The lowest and the highest score of a base on each of the rows, by name, where they
+            are known: they differ where runs were asked different items, or by other engines.
         changes: By the names of row and column; what was not evaluated is not in it.
     """
 
@@ -46,7 +47,7 @@ class Table:
     slug: str
     rows: tuple[Exam, ...]
     columns: tuple[str, ...]
-    base: Mapping[str, float]
+    base: Mapping[str, tuple[float, float]]
     changes: Mapping[tuple[str, str], Change]
 
     @property
@@ -65,6 +66,20 @@ class Table:
         return any(change.few for change in self.changes.values())
 
 
+def base_score(table: Table, exam: str, dash: str) -> str:
+    """Write the base's score in points of 100; of bases that differ, the lowest and the highest.
+
+    Args:
+        table: The table.
+        exam: Name of its row.
+        dash: What stands between two scores, and for one that is not known.
+    """
+    if exam not in table.base:
+        return dash
+    ends = (f"{100 * share:.1f}" for share in table.base[exam])
+    return dash.join(dict.fromkeys(ends))
+
+
 def tables(material: Material) -> Iterator[Table]:
     """Yield a table for each group of runs of which anything has been evaluated."""
     for group in groups(judged(named(material.results))):
@@ -77,12 +92,15 @@ def tables(material: Material) -> Iterator[Table]:
             )
             for _, row in known.iterrows()
         }
-        scored = known.dropna(subset="base_score").drop_duplicates("benchmark")
+        comparable = whole(known)
+        if not (comparable["kind"] == "average").any():
+            comparable = known
+        bases = comparable.dropna(subset="base_score").groupby("benchmark")["base_score"]
         yield Table(
             name=group.name,
             slug=group.slug,
             rows=tuple(exams(group.rows)),
             columns=tuple(map(str, group.rows["who"].unique())),
-            base=dict(zip(scored["benchmark"], scored["base_score"].astype(float), strict=True)),
+            base={str(name): (float(of.min()), float(of.max())) for name, of in bases},
             changes=changes,
         )

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from forget.report import markdown
 from forget.report.material import Material
 from forget.report.selection import change_in_points
-from forget.report.tables.layout import Change, Table
+from forget.report.tables.layout import Change, Table, base_score
+from forget.verdict.words import in_points
 
 __all__ = ["as_markdown"]
 
@@ -30,7 +31,7 @@ def _parts(material: Material, tables: Sequence[Table]) -> Iterator[str]:
     )
     yield (
         "**bold** ↓: forgot; *italic* ↑: improved; †: no forgetting beyond the margin of "
-        f"{100 * material.margin:.1f} points; unmarked: inconclusive; \\*: not all items of the "
+        f"{in_points(material.margin)} points; unmarked: inconclusive; \\*: not all items of the "
         "benchmark, or not all benchmarks of the average; –: not evaluated.\n"
     )
     for table in tables:
@@ -45,11 +46,7 @@ def _parts(material: Material, tables: Sequence[Table]) -> Iterator[str]:
 def _lines(table: Table) -> Iterator[list[str]]:
     for exam in table.rows:
         changes = (table.changes.get((exam.name, who)) for who in table.columns)
-        yield [_plain(exam.title), _score(table, exam.name), *map(_cell, changes)]
-
-
-def _score(table: Table, exam: str) -> str:
-    return f"{100 * table.base[exam]:.1f}" if exam in table.base else "–"
+        yield [_plain(exam.title), base_score(table, exam.name, "–"), *map(_cell, changes)]
 
 
 def _cell(change: Change | None) -> str:

@@ -22,6 +22,18 @@ _DATED = re.compile(r"_(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)\.jsonl?$")
 _UNDATED = "results.json"
 
 
+_TABLES = {
+    "results": True,
+    "configs": True,
+    "higher_is_better": True,
+    "n-samples": True,
+    "versions": False,
+    "n-shot": False,
+    "config": False,
+}
+"""Keys of a results file that hold tables, and whether of tables."""
+
+
 class TaskFiles(NamedTuple):
     """What there is of one task of lm-eval's.
 
@@ -115,6 +127,11 @@ def _tasks_of(file: Path) -> dict[str, TaskFiles]:
             f"{file} was made by lm-eval before 0.4, whose files do not say what each item was. "
             f"{AGAIN}"
         )
+    for name, nested in _TABLES.items():
+        table = results.get(name, {})
+        entries = table.values() if nested and isinstance(table, dict) else ()
+        if not all(isinstance(entry, dict) for entry in (table, *entries)):
+            raise DataError(f"{file} is damaged: its {name!r} is no table. {AGAIN}")
     samples = _samples_beside(file, list(results["configs"]))
     return {task: TaskFiles(task, results, file, samples.get(task)) for task in results["configs"]}
 

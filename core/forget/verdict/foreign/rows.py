@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -33,6 +34,15 @@ _NO_METRIC = {
     "target_hash",
 }
 """Keys of a sample beside its metrics, for versions that did not list those."""
+
+_SHAPES: dict[str, type | tuple[type, ...]] = {
+    "doc_id": int,
+    "doc": object,
+    "target": object,
+    "arguments": (dict, list),
+    "filtered_resps": list,
+}
+"""Keys of a sample that it takes to pair it, and what they hold."""
 
 _ROUNDING = 1e-6
 
@@ -112,14 +122,14 @@ class ForeignTask:
 
     def _item(self, row: Mapping[str, Any], metric: str, cluster: str | None) -> Item:
         shared = row["doc"].get(cluster) if cluster else None
-        numbers = {m: row[m] for m in self._metrics() if isinstance(row[m], bool | int | float)}
+        numbers = {m: row[m] for m in self._metrics() if isinstance(row.get(m), bool | int | float)}
         return Item(
             task=self.files.task,
             doc_id=int(row["doc_id"]),
             doc_hash=document_digest(row["doc"]),
             score=float(row[metric]),
             metrics={name: float(value) for name, value in numbers.items()},
-            prompt=_prompt(row["arguments"]),
+            prompt=_prompt(row["arguments"], self.files.samples),
             target=str(row["target"]),
             response=[_response(answer) for answer in row["filtered_resps"]],
             cluster="" if shared is None else document_digest(shared),
@@ -162,15 +172,10 @@ def _by_filter(
     seen: dict[Any, int] = {}
     found: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
-        missing = {"doc_id", "doc", "target", "arguments", "filtered_resps"} - row.keys()
-        if missing:
-            raise DataError(
-                f"{files.samples} cannot be paired: its samples have no {sorted(missing)[0]!r}. "
-                f"{AGAIN}"
-            )
+        _check(row, files)
         turn = seen.get(row["doc_id"], 0)
         seen[row["doc_id"]] = turn + 1
-        name = row.get("filter") or names[min(turn, len(names) - 1)]
+        name = str(row.get("filter") or names[min(turn, len(names) - 1)])
         found.setdefault(name, []).append(row)
     for group in found.values():
         if len({row["doc_id"] for row in group}) < len(group):
@@ -181,6 +186,20 @@ def _by_filter(
     return found
 
 
+def _check(row: Mapping[str, Any], files: TaskFiles) -> None:
+    """Refuse a sample that lm-eval could not have written."""
+    missing = _SHAPES.keys() - row.keys()
+    if missing:
+        raise DataError(
+            f"{files.samples} cannot be paired: its samples have no {sorted(missing)[0]!r}. {AGAIN}"
+        )
+    for name, kinds in _SHAPES.items():
+        if not isinstance(row[name], kinds):
+            raise DataError(
+                f"{files.samples} is damaged: {name!r} of a sample is {row[name]!r:.60}. {AGAIN}"
+            )
+
+
 def _filters(files: TaskFiles) -> list[str]:
     """Return the filters in the order in which lm-eval applied them."""
     scores = files.results["results"].get(files.task) or {}
@@ -188,10 +207,15 @@ def _filters(files: TaskFiles) -> list[str]:
     return list(dict.fromkeys(named)) or ["none"]
 
 
-def _prompt(arguments: Any) -> str:
+def _prompt(arguments: Any, file: Path | None) -> str:
     """Return what the model read first; lm-eval before 0.4.3 kept lists."""
-    first = arguments["gen_args_0"] if isinstance(arguments, dict) else arguments[0]
-    return str(first["arg_0"] if isinstance(first, dict) else first[0])
+    try:
+        first = arguments["gen_args_0"] if isinstance(arguments, dict) else arguments[0]
+        return str(first["arg_0"] if isinstance(first, dict) else first[0])
+    except (KeyError, IndexError, TypeError):
+        raise DataError(
+            f"{file} is damaged: a sample's 'arguments' have no prompt. {AGAIN}"
+        ) from None
 
 
 def _response(answer: Any) -> Any:

@@ -70,8 +70,8 @@ def model_name(results: Mapping[str, Any]) -> str:
 def model_arguments(results: Mapping[str, Any]) -> dict[str, str]:
     """Return lm-eval's `--model_args`, which are kept as a table or as they were typed."""
     arguments = (results.get("config") or {}).get("model_args") or {}
-    if isinstance(arguments, str):
-        pairs = (part.partition("=") for part in arguments.split(",") if part.strip())
+    if not isinstance(arguments, dict):
+        pairs = (part.partition("=") for part in str(arguments).split(",") if part.strip())
         arguments = {name.strip(): value.strip() for name, _, value in pairs}
     return {str(name): _text(value) for name, value in arguments.items()}
 
