@@ -72,15 +72,19 @@ def test_passages_that_nobody_shares() -> None:
     assert clusters_of(["boolq"] * 30, [f"p{row}" for row in range(30)]) is None
 
 
-def test_clusters_reach_the_verdict(bench: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("newer", ["base", "c"])
+def test_clusters_reach_the_verdict_whichever_evaluation_tells_them(
+    bench: Any, tmp_path: Path, newer: str
+) -> None:
     bench.model("base", {"a": [1.0, 0.0] * 30})
     bench.model("c", {"a": [0.0, 0.0] * 3 + [1.0, 0.0] * 27})
-    items = read_items(tmp_path / "evaluations/base/a/cpu/items.parquet")
+    folder = tmp_path / f"evaluations/{newer}/a/cpu"
+    items = read_items(folder / "items.parquet")
     write_items(
-        tmp_path / "evaluations/base/a/cpu/items.parquet",
+        folder / "items.parquet",
         [attrs.evolve(item, cluster=f"passage {row // 4}") for row, item in enumerate(items)],
     )
-    seal(tmp_path / "evaluations/base/a/cpu", "evaluation", {})
+    seal(folder, "evaluation", {})
     [checkpoint] = collect(bench.record(["a"]), tmp_path).checkpoints
     [finding] = checkpoint.benchmarks
     assert finding.change.clusters == 15
