@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forget.errors import DataError
-from forget.evaluation.record import SweepRecord
+from forget.evaluation.record import ModelLine, SweepRecord
 from forget.evaluation.sweep import Evaluation
 from forget.metrics.paired import Average, PairedDifference, macro_average
 from forget.metrics.trajectory import covariance, simultaneous_factor
@@ -163,30 +163,26 @@ def collect(record: SweepRecord, root: Path, terms: Terms | None = None) -> Find
 def _pairs(exam: str, record: SweepRecord, root: Path) -> list[_Pair | None]:
     """Compare each checkpoint with the base on one exam; None where it is not evaluated."""
     base = scored_by(record.base, exam, root)
-    others = [scored_by(line, exam, root) for line in record.checkpoints]
-    clusters = _clusters(base, others) if base is not None else None
-    return [
-        None if other is None else _pair(exam, line.name, base, other, clusters)
-        for line, other in zip(record.checkpoints, others, strict=True)
-    ]
-
-
-def _clusters(base: Scored, others: Sequence[Scored | None]) -> NDArray[np.intp] | None:
-    """Return the items' clusters; an evaluation from before they were kept does not tell them."""
-    alike = (one.items for one in others if one is not None and one.items.same_keys(base.items))
-    told = (items.clusters for items in (base.items, *alike) if any(items.clusters))
-    return clusters_of(base.items.tasks, next(told, ()))
+    clusters = clusters_of(base.items.tasks, base.items.clusters) if base else None
+    return [_pair(exam, line, base, clusters, root) for line in record.checkpoints]
 
 
 def _pair(
-    exam: str, name: str, base: Scored | None, other: Scored, clusters: NDArray[np.intp] | None
-) -> _Pair:
+    exam: str,
+    line: ModelLine,
+    base: Scored | None,
+    clusters: NDArray[np.intp] | None,
+    root: Path,
+) -> _Pair | None:
+    other = scored_by(line, exam, root)
+    if other is None:
+        return None
     if base is None:
         raise DataError(
-            f"The base model has not been evaluated on {exam}, so {name} cannot be compared "
+            f"The base model has not been evaluated on {exam}, so {line.name} cannot be compared "
             "with it. Run the command again to evaluate it."
         )
-    scores = in_order_of(base, other, exam, name)
+    scores = in_order_of(base, other, exam, line.name)
     evidence = weigh(base.items.scores, scores, clusters, exam)
     return _Pair(base.evaluation, other.evaluation, evidence)
 
