@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,20 @@ def test_a_page_that_is_a_folder(out: Path) -> None:
     (out / "page").mkdir()
     error = refusal("--out", out, "--html", out / "page")
     assert isinstance(error, OutputError)
-    assert "is a folder: name a file of it with --html" in str(error)
+    assert "is a folder or a device: name a file with --html" in str(error)
+
+
+def test_a_page_that_is_no_file_is_not_replaced(out: Path) -> None:
+    os.mkfifo(out / "pipe")
+    assert "name a file with --html" in str(refusal("--out", out, "--html", out / "pipe"))
+    assert (out / "pipe").is_fifo()
+
+
+def test_a_link_to_a_page_stays_a_link(out: Path) -> None:
+    (out / "latest.html").symlink_to(out / "page.html")
+    assert report("--out", out, "--html", out / "latest.html").exit_code == 0
+    assert (out / "latest.html").is_symlink()
+    assert (out / "page.html").is_file()
 
 
 def test_a_page_below_a_file(out: Path) -> None:

@@ -136,7 +136,7 @@ def _write(material: Material, wanted: _Wanted) -> None:
     from forget.report.tables import write_tables
 
     if wanted.html:
-        write_page(material, wanted.html)
+        write_page(material, wanted.html.resolve())  # links such as /dev/stdout stay links
         click.echo(f"page: {wanted.html}", err=True)
     for what, folder in (("figures", wanted.figures), ("tables", wanted.tables)):
         if folder is None:

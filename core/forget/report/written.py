@@ -28,11 +28,11 @@ def check_page(path: Path) -> None:
     """Check before anything is made that a page can be written to a file.
 
     Raises:
-        OutputError: It is a folder, or its folder cannot be made, or not be written.
+        OutputError: It is a folder or a device, or its folder cannot be made, or not be written.
         StorageError: The disk is full.
     """
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder: name a file of it with --html.")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is a folder or a device: name a file with --html.")
     ensure_writable(path.absolute().parent, "folder of the page", "--html")
 
 

@@ -53,11 +53,6 @@ def storage_errors(path: Path) -> Iterator[None]:
                 f"No permission to write {path} ({error.strerror}). Give yourself write access, "
                 "or choose another folder with --out; what was complete before still is."
             ) from error
-        if error.errno == errno.EISDIR:
-            raise StorageError(
-                f"{path} cannot be written as a file: a folder of that name is there. Move it "
-                "away, or choose another name."
-            ) from error
         raise
 
 
@@ -114,7 +109,15 @@ def staged_file(final: Path) -> Iterator[Path]:
     """Give a file name to write to that becomes `final` when the block ends well.
 
     If the block fails, what stood at `final` is left as it was.
+
+    Raises:
+        StorageError: The disk is full, permission is missing, or `final` is something else than a
+            file, which is never replaced: a folder, or a device such as /dev/null.
     """
+    if final.exists() and not final.is_file():
+        raise StorageError(
+            f"{final} cannot be written as a file: it is a folder or a device. Choose another name."
+        )
     partial = _partial(final)
     with storage_errors(final):
         final.parent.mkdir(parents=True, exist_ok=True)
