@@ -118,6 +118,7 @@ def test_false_alarms_over_ten_benchmarks(psi: float) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("items", [100, 500, 3270, 14_042])
 @pytest.mark.parametrize("psi", [0.02, 0.05, 0.10, 0.20])
 @pytest.mark.parametrize("part", [0.0, -0.5])
@@ -130,6 +131,7 @@ def test_flips_of_all_sizes(items: int, psi: float, part: float) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("sizes", [MMLU, TENS * 4, THIRTIES], ids=["mmlu", "10 x 200", "30 x 50"])
 @pytest.mark.parametrize("icc", [0.0, 0.02, 0.05, 0.2])
 @pytest.mark.parametrize(("psi", "delta"), [(0.05, 0.0), (0.05, -0.01), (0.2, -0.02)])
@@ -143,6 +145,7 @@ def test_clusters_of_all_kinds(sizes: np.ndarray, icc: float, psi: float, delta:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("icc", [0.05, 0.2])
 def test_flips_that_one_cluster_of_ten_holds_are_beyond_any_interval(icc: float) -> None:
     # psi .02 and a drop of .01: most samples lack the one cluster that has most of what was lost.
@@ -151,6 +154,7 @@ def test_flips_that_one_cluster_of_ten_holds_are_beyond_any_interval(icc: float)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("icc", [0.0, 0.05, 0.2])
 @pytest.mark.parametrize("skew", [False, True])
 @pytest.mark.parametrize("sizes", [TENS, THIRTIES, MMLU // 10], ids=["10", "30", "mmlu"])
@@ -159,6 +163,7 @@ def test_clusters_of_scores(sizes: np.ndarray, icc: float, skew: bool) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("psi", "part"), [(0.02, -0.5), (0.05, 0.0), (0.2, -0.2)])
 @pytest.mark.parametrize("items", [[100, 200, 300], list(CORE10.values())])
 def test_averages_of_all_kinds(items: list[int], psi: float, part: float) -> None:
@@ -170,6 +175,7 @@ def test_averages_of_all_kinds(items: list[int], psi: float, part: float) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("items", [500, 3270])
 @pytest.mark.parametrize("part", [0.0, -0.5])
 def test_the_bootstrap_of_larger_benchmarks(items: int, part: float) -> None:
@@ -177,6 +183,7 @@ def test_the_bootstrap_of_larger_benchmarks(items: int, part: float) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("icc", [0.0, 0.02])
 @pytest.mark.parametrize("sizes", [TENS, THIRTIES], ids=["10", "30"])
 def test_the_bootstrap_of_clusters(sizes: np.ndarray, icc: float) -> None:
@@ -184,6 +191,7 @@ def test_the_bootstrap_of_clusters(sizes: np.ndarray, icc: float) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_bootstrap_of_unequal_clusters_that_correlate_is_too_short() -> None:
     # A third of the error comes from one subject of 57, which is drawn once or not at all. The
     # interval that decides is that of the cluster-robust error.
@@ -192,18 +200,21 @@ def test_the_bootstrap_of_unequal_clusters_that_correlate_is_too_short() -> None
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("stay", [0.0, 0.7, 0.95])
 def test_bands_hold_all_checkpoints_at_once(stay: float) -> None:
     assert 0.94 - margin_of_error(200) <= known.coverage_of_band(200, one(500), 8, 0.1, stay)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_bands_of_few_clusters_are_a_little_too_short() -> None:
     # How eight checkpoints go together is itself told by ten clusters only.
     assert 0.88 <= known.coverage_of_band(120, TENS * 2, 8, 0.1, 0.7) <= 0.96
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("training", [0.0, 0.01, 0.05])
 @pytest.mark.parametrize("seeds", [3, 5])
 def test_several_trainings_asked_in_clusters(seeds: int, training: float) -> None:
@@ -212,12 +223,14 @@ def test_several_trainings_asked_in_clusters(seeds: int, training: float) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_trainings_are_too_few() -> None:
     how = Seeds(2, training=0.03, item=0.1, both=0.15)
     assert 0.88 < known.coverage_of_seeds(3000, how, one(500)) < 0.94
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("icc", [0.0, 0.05, 0.2])
 def test_false_alarms_of_sign_flips_over_ten_clustered_benchmarks(icc: float) -> None:
     found = known.false_alarms_of_sign_flips(500, 0.1, icc)

@@ -60,6 +60,7 @@ def gather(
         learned=learned_frame(results, terms.level),
         level=terms.level,
         margin=terms.margin,
+        over=terms.over,
     )
 
 

@@ -34,6 +34,8 @@ class Material:
             nobody asked.
         level: Level of the intervals.
         margin: The largest drop that does not matter.
+        over: What Holm's correction counts: `benchmarks` of a checkpoint, or those of all
+            `checkpoints` of a run.
     """
 
     title: str
@@ -47,3 +49,4 @@ class Material:
     learned: pd.DataFrame | None = None
     level: float = 0.95
     margin: float = 0.01
+    over: str = "benchmarks"

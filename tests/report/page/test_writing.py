@@ -126,3 +126,11 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(
     with pytest.raises(StorageError, match="The disk is full"):
         write_page(materials.small(), path)
     assert path.read_text(encoding="utf-8") == "old"
+
+
+@pytest.mark.parametrize(
+    ("over", "said"), [("benchmarks", "of a checkpoint"), ("checkpoints", "of all checkpoints")]
+)
+def test_what_holm_counted_is_said(over: str, said: str, tmp_path: Path) -> None:
+    page = written(attrs.evolve(materials.small(), over=over), tmp_path)
+    assert f"Holm's correction over the benchmarks {said}" in " ".join(page.split())
