@@ -66,6 +66,12 @@ def test_no_format_of_figures(out: Path) -> None:
     assert not (out / "figures").exists()
 
 
+def test_a_format_of_nothing(out: Path) -> None:
+    result = report("--out", out, "--format", "svg")
+    assert result.exit_code == 2
+    assert "name their folder with --figures" in result.stderr
+
+
 def test_a_run_that_is_not_evaluated_yet_is_named(out: Path) -> None:
     run = Workspace(out).run("demo", "tiny", "sums", "gt-sft", 7)
     run.path.mkdir(parents=True)

@@ -45,7 +45,9 @@ Examples:
     help="The largest drop of a score that is accepted, 1 for 100 points.  [default: 0.01]",
 )
 @click.option(
-    "--fail", is_flag=True, help="Status 3 if a benchmark, or their average, lost more for sure."
+    "--fail",
+    is_flag=True,
+    help="Status 3 if a benchmark, or the average, lost more, and not by chance.",
 )
 @click.option("--strict", is_flag=True, help="With --fail: also if it cannot be ruled out.")
 @session_options

@@ -89,6 +89,8 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
     from forget.verdict.terms import Terms
 
     formats = tuple(dict.fromkeys(names(options.pop("formats")) or ()))
+    if options["figures"] is None and _is_given("formats"):
+        raise click.UsageError("--format is for figures: name their folder with --figures.")
     wanted = _Wanted(options.pop("html"), options.pop("figures"), formats, options.pop("tables"))
     razor, every = options.pop("razor"), options.pop("every")
     terms = known_benchmarks(Terms(**options))
@@ -115,6 +117,11 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
     else:
         _print(() if wanted else outcomes, every=every)
         _print_together(outcomes, together, asked)
+
+
+def _is_given(name: str) -> bool:
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE
 
 
 def _check(wanted: _Wanted) -> None:
