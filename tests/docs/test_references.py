@@ -285,6 +285,11 @@ def all_commands(above: click.Group = group, prefix: str = "") -> dict[str, clic
 
 
 @pytest.mark.parametrize("name", all_commands())
+def test_every_command_shows_an_example(name: str) -> None:
+    assert f"  forget {name}" in (all_commands()[name].epilog or "")
+
+
+@pytest.mark.parametrize("name", all_commands())
 def test_every_option_is_documented(name: str) -> None:
     text = CLI[f"`forget {name}`"]
     command = all_commands()[name]

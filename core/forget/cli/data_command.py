@@ -55,7 +55,15 @@ def command(context: click.Context, /, markdown: bool, as_json: bool, **options:
         print_table(render_inventory(entries))
 
 
-@command.command("verify", short_help="Read data through and say what is damaged.")
+@command.command(
+    "verify",
+    short_help="Read data through and say what is damaged.",
+    epilog="""\b
+Examples:
+  forget data verify
+  forget data verify gsm8k runs/demo/smollm2-135m/arithmetic/gt-sft/seed-0
+""",
+)
 @click.argument("names", nargs=-1)
 @registry_option
 @data_option
@@ -93,7 +101,14 @@ def verify(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
         )
 
 
-@command.command("show")
+@command.command(
+    "show",
+    epilog="""\b
+Examples:
+  forget data show gsm8k --count 2
+  forget data show runs/demo/smollm2-135m/arithmetic/gt-sft/seed-0 --model smollm2-135m
+""",
+)
 @click.argument("what")
 @click.option("--count", default=3, show_default=True, help="How many are shown.")
 @click.option("--id", "example", help="Show the example with this id.")
@@ -120,7 +135,14 @@ def show(what: str, count: int, example: str | None, **options: Any) -> None:
         _show_rows(folder_rows(folder), model, (what, count, example), study, as_json)
 
 
-@command.command("fetch", short_help="Fill a data mirror from the Hub.")
+@command.command(
+    "fetch",
+    short_help="Fill a data mirror from the Hub.",
+    epilog="""\b
+Examples:
+  forget data fetch gsm8k core10 --data mirror
+""",
+)
 @click.argument("names", nargs=-1)
 @click.option("--force", is_flag=True, help="Fetch again what is there.")
 @registry_option
