@@ -245,3 +245,10 @@ def test_it_does_not_need_the_large_libraries_to_explain_itself(
 ) -> None:
     for arguments in (["--help"], ["show", "gt-sft"], ["show", "mini"], ["run", "--help"]):
         assert run(environment, f"from forget.cli import main; main({arguments!r})", tmp_path)
+
+
+def test_it_is_cited_by_its_own_version() -> None:
+    import yaml
+
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert (cited["version"], cited["license"]) == (VERSION, PROJECT["license"])
