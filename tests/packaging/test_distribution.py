@@ -143,7 +143,15 @@ def test_the_sdist_holds_what_building_and_testing_need(built: Built) -> None:
     wanted = {"pyproject.toml", "registry.toml", "LICENSE", "README.md", "PKG-INFO"}
     assert names >= wanted
     assert names >= {"tests/packaging/test_distribution.py", "docs/README.md"}
-    more = {"Makefile", "CONTRIBUTING.md", "constraints.txt", "benchmarks", "slurm", ".gitignore"}
+    more = {
+        "Makefile",
+        "CITATION.cff",
+        "CONTRIBUTING.md",
+        "constraints.txt",
+        "benchmarks",
+        "slurm",
+        ".gitignore",
+    }
     tops = {name.partition("/")[0] for name in names}
     assert tops <= wanted | {"core", "plugins", "tests", "docs"} | more
     assert not [n for n in names if "__pycache__" in n or n.endswith((".pyc", ".egg-info"))]
