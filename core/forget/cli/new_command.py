@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ def plugin(plugin: str, kind: PluginKind, path: Path | None) -> None:
 
     It works as it is: install it, run its tests, use it, then make it yours.
     """
+    from forget import __version__
     from forget.catalogue import load_catalogue
     from forget.plugins import load_plugins
     from forget.scaffold.naming import check_free, names_of
@@ -48,19 +50,15 @@ def plugin(plugin: str, kind: PluginKind, path: Path | None) -> None:
     names = names_of(plugin, kind)
     check_free(names, load_catalogue(), load_plugins())
     folder = Path(names.distribution) if path is None else path
-    files = render(names)
+    files = render(names, __version__)
     write(files, folder)
-    click.echo(f"Written to {folder}, a plugin that brings the {kind} {names.name!r}:")
-    for name in files:
-        click.echo(f"  {name}")
-    click.echo("Next:")
-    click.echo(f"  cd {_quoted(folder)}")
-    click.echo("  pip install --editable '.[test]'")
-    click.echo("  pytest")
-    click.echo(f"  {COMMANDS[kind].format(name=names.name)}")
-
-
-def _quoted(folder: Path) -> str:
-    import shlex
-
-    return shlex.quote(str(folder))
+    lines = [
+        f"Written to {folder}, a plugin that brings the {kind} {names.name!r}:",
+        *(f"  {name}" for name in files),
+        "Next:",
+        f"  cd {shlex.quote(str(folder))}",
+        "  pip install --editable '.[test]'",
+        "  pytest",
+        f"  {COMMANDS[kind].format(name=names.name)}",
+    ]
+    click.echo("\n".join(lines))

@@ -20,9 +20,9 @@ PluginKind = Literal["method", "dataset", "teacher", "benchmark"]
 KINDS: tuple[PluginKind, ...] = get_args(PluginKind)
 
 _PREFIX = "forget-"
-_LONGEST = 40
+_LONGEST = 28  # so that no line of the templates grows longer than it may
 _RULE = (
-    f"A name has lower-case letters, digits, and single - or _ between them; it begins with a "
+    "A name has lower-case letters, digits, and single - or _ between them; it begins with a "
     f"letter and has at most {_LONGEST} characters."
 )
 _RECORDS: dict[PluginKind, Kind] = {

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import attrs
 from packaging.version import Version
 
-from forget import __version__
 from forget.errors import OutputError
 from forget.scaffold.naming import Names, PluginKind
 from forget.store.atomic import ensure_writable, staged_folder
@@ -44,12 +43,17 @@ _BESIDE: Mapping[PluginKind, Mapping[str, str]] = {
 """Files that only some kinds have, as path to template."""
 
 
-def render(names: Names) -> dict[str, str]:
-    """Return the text of every file of a plugin by its path."""
+def render(names: Names, version: str) -> dict[str, str]:
+    """Return the text of every file of a plugin by its path.
+
+    Args:
+        names: What is called how.
+        version: The version of forget that it is written for.
+    """
     environment = _environment()
     values = attrs.asdict(names)
-    version = Version(__version__).public  # what a requirement may name
-    context = {**values, "version": version, "command": COMMANDS[names.kind].format(**values)}
+    wanted = Version(version).public  # a requirement may not name more
+    context = {**values, "version": wanted, "command": COMMANDS[names.kind].format(**values)}
     templates = {**_COMMON, **_BESIDE.get(names.kind, {})}
     return {
         path.format(**values): environment.get_template(f"{name.format(**values)}.jinja").render(
