@@ -30,8 +30,8 @@ COMMANDS: Mapping[PluginKind, str] = {
 _COMMON = {
     "pyproject.toml": "common/pyproject.toml",
     "README.md": "common/README.md",
-    "{module}/py.typed": "common/py.typed",
     "{module}/__init__.py": "{kind}/plugin.py",
+    "{module}/py.typed": "common/py.typed",
     "tests/test_{label}.py": "{kind}/tests.py",
 }
 _BESIDE: Mapping[PluginKind, Mapping[str, str]] = {
