@@ -198,7 +198,7 @@ def test_a_method_from_the_command_to_the_tracker(tmp_path: Path, tiny_model: Pa
     )  # fmt: skip
     assert found["checkpoints"][-1]["step"] == 2
     [state] = environment.forget("status", *out, **command)["training"]
-    assert (state["method"], state["state"]) == ("brief", "trained")
+    assert (state["method"], state["state"]) == ("Brief", "done")
 
 
 def test_the_names_of_these_tests_are_as_long_as_they_may_be() -> None:
