@@ -80,6 +80,8 @@ def imported(arguments: Sequence[str], folder: Path) -> set[str]:
         ["data", "verify", "--help"],
         ["data", "fetch", "--help"],
         ["doctor", "--help"],
+        ["new", "plugin", "--help"],
+        ["new", "plugin", "brief", "--kind", "method"],
         ["doctor", "--device", "cpu"],
     ],
     ids=" ".join,

@@ -56,7 +56,7 @@ def parse(words: list[str]) -> click.Context:
     name, command, rest = group.resolve_command(outer, list(words))
     assert command is not None
     if isinstance(command, click.Group) and rest[:1] and rest[0] in command.commands:
-        outer = command.make_context(name, [], parent=outer)
+        outer = command.make_context(name, list(rest), parent=outer)
         name, command = rest[0], command.commands[rest[0]]
         rest = rest[1:]
     return command.make_context(name, rest, parent=outer)

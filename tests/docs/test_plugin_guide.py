@@ -17,7 +17,7 @@ import attrs
 import pytest
 from click.testing import CliRunner
 
-from docs.documents import DOCS, ROOT, document, inline_code, tables
+from docs.documents import DOCS, ROOT, commands, document, inline_code, tables
 from fake_distributions import Site
 from forget import hooks
 from forget.benchmark import Benchmark
@@ -98,6 +98,15 @@ def test_modules_named_in_the_guide_exist() -> None:
     for code in inline_code(GUIDE):
         if re.fullmatch(r"forget(\.\w+)+", code) and not code.endswith(".toml"):
             assert find_spec(code) is not None, code
+
+
+def test_the_first_command_prints_what_the_guide_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    [command] = [c for c in commands("", GUIDE, "forget") if c.line.startswith("forget new")]
+    result = CliRunner().invoke(group, command.line.split()[1:], catch_exceptions=False)
+    assert result.stdout.strip() == command.output
 
 
 # --- the example

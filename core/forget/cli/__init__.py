@@ -27,6 +27,7 @@ _COMMANDS = {
     "data": "show, verify and fetch data: sources, prepared data, trajectories",
     "list": "list methods, datasets, teachers, benchmarks, models or studies",
     "show": "show everything known of one of them, settings included",
+    "new": "write a plugin of your own to start from",
 }
 
 _EPILOG = """\b
