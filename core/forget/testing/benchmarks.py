@@ -60,13 +60,7 @@ class BenchmarkConformance:
     @classmethod
     def tasks(cls, subject: Benchmark, data: Mirror) -> Sequence[BoundTask]:
         """Its lm-eval tasks with the requests of some items."""
-        read = [path for file in subject.tasks for path in file.mirror.values()]
-        if read and data.root is None:
-            pytest.skip(
-                f"it reads published data ({read[0]}); name a data mirror by `mirror` or "
-                "FORGET_DATA"
-            )
-        return bind(subject, data, MOST_ITEMS)
+        return bound(subject, data)
 
     # --- what it says of itself
 
@@ -177,7 +171,17 @@ class BenchmarkConformance:
 
 def all_questions(benchmark: Benchmark, mirror: Mirror) -> list[tuple[str, str, int]]:
     """Return what the tried items pair by."""
-    return _questions(bind(benchmark, mirror, MOST_ITEMS))
+    return _questions(bound(benchmark, mirror))
+
+
+def bound(benchmark: Benchmark, mirror: Mirror) -> list[BoundTask]:
+    """Build the tasks and the requests of some items; skip where there are no data for them."""
+    read = [path for file in benchmark.tasks for path in file.mirror.values()]
+    if read and mirror.root is None:
+        pytest.skip(
+            f"it reads published data ({read[0]}); name a data mirror by `mirror` or FORGET_DATA"
+        )
+    return bind(benchmark, mirror, MOST_ITEMS)
 
 
 def _questions(tasks: Sequence[BoundTask]) -> list[tuple[str, str, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
@@ -193,12 +194,7 @@ class TeacherKindConformance(TeacherConformance):
     def subject(cls, tmp_path_factory: pytest.TempPathFactory) -> Teacher:
         """A teacher of the kind."""
         settings = build(cls.kind.settings, cls.settings, where=f"settings of {cls.__name__}")
-        try:
-            cls.kind.check(settings)
-        except RequestError as error:
-            pytest.skip(str(error))
-        folder = make_model(tmp_path_factory.mktemp("teacher")) if cls.kind.local else None
-        return cls.kind.open(_setup(settings, folder))
+        return opened(cls.kind, settings, tmp_path_factory.mktemp("teacher"))
 
     def test_the_kind_says_what_it_is(self) -> None:
         check_names(self.kind)
@@ -217,6 +213,15 @@ class TeacherKindConformance(TeacherConformance):
                 f"its teacher's {member} is {getattr(subject, member)!r}; the entry of the "
                 f"registry says {getattr(entry, member)!r}"
             )
+
+
+def opened(kind: TeacherKind, settings: Any, folder: Path) -> Teacher:
+    """Open a teacher, with a model in the folder if it needs one; skip where the kind refuses."""
+    try:
+        kind.check(settings)
+    except RequestError as error:
+        pytest.skip(str(error))
+    return kind.open(_setup(settings, make_model(folder) if kind.local else None))
 
 
 def _setup(settings: Any, model: Any) -> TeacherSetup:
@@ -261,7 +266,7 @@ def _completions(
     for index in range(len(prompts)):
         completion, problem = found[index].completion, found[index].problem
         assert isinstance(completion, Completion), (
-            f"prompt {index} has no completion: {problem or completion!r}"
+            f"prompt {index} has no completion: {problem or repr(completion)}"
         )
         assert isinstance(completion.text, str), f"the text of prompt {index} is no text"
         assert isinstance(completion.finished, bool), f"prompt {index}: finished is no bool"
