@@ -30,6 +30,7 @@ def answer(asked: Asked) -> None:
     asked.send_json(reply(" ".join(said), finish, tokens=len(said)))
 
 
+@pytest.mark.slow
 class TestTransformers(TeacherKindConformance):
     kind: ClassVar[TeacherKind] = INSTALLED["transformers"]
 

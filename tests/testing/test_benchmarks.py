@@ -75,7 +75,10 @@ WRONG_FILES: list[tuple[str, dict[str, str], str]] = [
 ]
 
 
-@pytest.mark.parametrize("name", TESTS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n == ELSEWHERE else ()) for n in TESTS],
+)
 @pytest.mark.parametrize("benchmark", [SOUND, WRITING], ids=lambda benchmark: benchmark.name)
 def test_a_sound_benchmark_passes(name: str, benchmark: Benchmark) -> None:
     try_it(benchmark, name)
