@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from forget.completion import Completion, Message
-from forget.dataset import DataAccess, Example, Verdict
+from forget.dataset import DataAccess, Example
 from forget.testing import Graded
 
 
@@ -17,12 +16,6 @@ class Sums(Graded):
     def load(self, split: str, data: DataAccess) -> Sequence[Example]:
         numbers = range(8) if split == "train" else range(8, 12)
         return [attrs.evolve(super(Sums, self).load(split, data)[n], id=str(n)) for n in numbers]
-
-    def prompt(self, example: Example) -> list[Message]:
-        return super().prompt(example)
-
-    def verify(self, example: Example, completion: Completion) -> Verdict:
-        return super().verify(example, completion)
 
 
 class Hashed(Sums):
