@@ -295,4 +295,3 @@ def test_a_teacher_with_a_name_of_its_own_is_found() -> None:
 def test_where_the_kind_refuses_its_teacher_is_skipped_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(pytest.skip.Exception, match="The library echo is not installed"):
         opened(Refusing(), TeacherSettings(), tmp_path)
-    assert not list(tmp_path.iterdir())

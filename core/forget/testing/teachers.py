@@ -191,10 +191,16 @@ class TeacherKindConformance(TeacherConformance):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def subject(cls, tmp_path_factory: pytest.TempPathFactory) -> Teacher:
+    def model(cls, tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+        """Its model; override it for a kind that does not run one so small."""
+        return make_model(tmp_path_factory.mktemp("teacher")) if cls.kind.local else None
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def subject(cls, model: Path | None) -> Teacher:
         """A teacher of the kind."""
         settings = build(cls.kind.settings, cls.settings, where=f"settings of {cls.__name__}")
-        return opened(cls.kind, settings, tmp_path_factory.mktemp("teacher"))
+        return opened(cls.kind, settings, model)
 
     def test_the_kind_says_what_it_is(self) -> None:
         check_names(self.kind)
@@ -215,13 +221,13 @@ class TeacherKindConformance(TeacherConformance):
             )
 
 
-def opened(kind: TeacherKind, settings: Any, folder: Path) -> Teacher:
-    """Open a teacher, with a model in the folder if it needs one; skip where the kind refuses."""
+def opened(kind: TeacherKind, settings: Any, model: Path | None) -> Teacher:
+    """Open a teacher; skip where the kind refuses."""
     try:
         kind.check(settings)
     except RequestError as error:
         pytest.skip(str(error))
-    return kind.open(_setup(settings, make_model(folder) if kind.local else None))
+    return kind.open(_setup(settings, model))
 
 
 def _setup(settings: Any, model: Any) -> TeacherSetup:
