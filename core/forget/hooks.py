@@ -141,8 +141,10 @@ def forget_teachers() -> Iterable[Teacher | TeacherKind]:
 
             def generate(self, prompts, sampling):
                 for index, prompt in enumerate(prompts):
-                    text = prompt.messages[-1]["content"]
-                    completion = Completion(text=text, finished=True, tokens=len(text.split()))
+                    words = prompt.messages[-1]["content"].split()
+                    said, cut = words[: sampling.max_new_tokens], words[sampling.max_new_tokens :]
+                    text = " ".join(said)
+                    completion = Completion(text=text, finished=not cut, tokens=len(said))
                     yield TeacherOutput(index, completion)
 
 

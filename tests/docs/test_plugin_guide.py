@@ -28,7 +28,13 @@ from forget.dataset import Dataset
 from forget.method import Method, PrepareTask, TrainTask
 from forget.plugins import Kind, load_plugins
 from forget.teacher import Teacher, TeacherPrompt
-from forget.testing import MethodConformance, NoData
+from forget.testing import (
+    BenchmarkConformance,
+    DatasetConformance,
+    MethodConformance,
+    NoData,
+    TeacherConformance,
+)
 
 GUIDE = document("docs/writing-a-plugin.md")
 EXAMPLE = DOCS / "examples" / "forget-short-answers"
@@ -195,7 +201,8 @@ def test_its_tests_pass() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout
-    collected = [name for name in dir(MethodConformance) if name.startswith("test_")]
+    kits = (MethodConformance, DatasetConformance, TeacherConformance, BenchmarkConformance)
+    collected = [name for kit in kits for name in dir(kit) if name.startswith("test_")]
     assert int(re.findall(r"(\d+) passed", done.stdout)[0]) >= len(collected)
 
 

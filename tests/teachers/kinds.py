@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from forget.completion import Message
@@ -40,6 +42,23 @@ def texts(outputs: Iterable[TeacherOutput]) -> list[str]:
     completions = [found[index].completion for index in sorted(found)]
     assert all(completion is not None for completion in completions)
     return [completion.text for completion in completions if completion is not None]
+
+
+@contextmanager
+def running_vllm(model: Path, keys_gb: float) -> Iterator[Any]:
+    """Start one vLLM for several tests, as what a teacher starts: that takes most of their time."""
+    from forget.inference.vllm_process import VllmProcess, device_options
+
+    process = VllmProcess()
+    running = process.start(
+        model=str(model),
+        dtype="float32",
+        max_model_len=256,
+        kv_cache_memory_bytes=int(keys_gb * 1e9),
+        **device_options("cpu", 256),
+    )
+    yield SimpleNamespace(start=lambda **_: running, close=lambda: None)
+    process.close()
 
 
 WORKED: list[Message] = [

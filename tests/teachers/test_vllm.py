@@ -21,12 +21,12 @@ from forget.completion import Sampling
 from forget.errors import RequestError, WorkError
 from forget.inference import teacher_vllm as implementation
 from forget.inference import vllm_process
-from forget.inference.vllm_process import VllmProcess, device_options
+from forget.inference.vllm_process import VllmProcess
 from forget.settings import identity
 from forget.teacher import Teacher, TeacherKind, TeacherPrompt
 from forget_teachers.transformers import TransformersKind, TransformersSettings
 from forget_teachers.vllm import VllmKind, VllmSettings, forget_teachers
-from teachers.kinds import WORKED, by_prompt, prompt, setup, texts
+from teachers.kinds import WORKED, by_prompt, prompt, running_vllm, setup, texts
 
 KIND = VllmKind()
 KEYS_GB = 0.2
@@ -278,22 +278,13 @@ def test_a_model_with_a_thinking_mode(
 
 @pytest.fixture(scope="module")
 def running(smollm2: Path) -> Iterator[Any]:
-    """One vLLM for several tests: starting it takes most of their time."""
-    process = VllmProcess()
-    yield process.start(
-        model=str(smollm2),
-        dtype="float32",
-        max_model_len=256,
-        kv_cache_memory_bytes=int(KEYS_GB * 1e9),
-        **device_options("cpu", 256),
-    )
-    process.close()
+    with running_vllm(smollm2, KEYS_GB) as process:
+        yield process
 
 
 @pytest.fixture
 def shared(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    process = SimpleNamespace(start=lambda **_: running, close=lambda: None)
-    monkeypatch.setattr(implementation, "VllmProcess", lambda: process)
+    monkeypatch.setattr(implementation, "VllmProcess", lambda: running)
 
 
 @needs_vllm

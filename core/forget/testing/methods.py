@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,9 +13,9 @@ import pytest
 from forget.dataset import DataAccess, Example
 from forget.errors import DataError, FrozenRunError, RequestError
 from forget.method import Method, Needs, TrainingSettings
-from forget.settings import describe
 from forget.store.layout import checkpoint_name
 from forget.store.manifest import verify
+from forget.testing.claims import check_names, check_settings
 from forget.testing.sums import Graded, NoData
 from forget.testing.workbench import Workbench, content
 from forget.training.length import Foreseeable
@@ -68,22 +67,13 @@ class MethodConformance:
 
     def test_it_says_what_it_is(self, subject: Method) -> None:
         assert isinstance(subject, Method)
-        assert re.fullmatch(r"[a-z0-9][a-z0-9._-]*", subject.name)
-        for text in (subject.title, subject.summary):
-            assert text.strip() == text != ""
-            assert "\n" not in text
+        check_names(subject)
         assert isinstance(subject.paper, str)
         assert isinstance(subject.needs, Needs)
 
     def test_its_settings_explain_themselves(self, subject: Method) -> None:
         """They are frozen, have defaults, each has its help, and all of training's are there."""
-        settings = subject.settings()
-        assert isinstance(settings, TrainingSettings)
-        with pytest.raises(attrs.exceptions.FrozenInstanceError):
-            settings.lr = 1.0  # type: ignore[misc]
-        for info in describe(subject.settings):
-            assert info.help.strip() != "", info.name
-            assert "\n" not in info.help, info.name
+        check_settings(subject.settings, TrainingSettings)
 
     # --- prepare
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from forget.completion import Completion, Message, Sampling
 from forget.dataset import DataAccess, Dataset, Example, Source, Verdict
+from forget.errors import DataError
 from forget.teacher import TeacherOutput, TeacherPrompt
 
-__all__ = ["Graded", "NoData", "SolutionTeacher", "by_length"]
+__all__ = ["Graded", "NoData", "Rows", "SolutionTeacher", "by_length"]
 
 
 class Graded:
@@ -66,7 +67,34 @@ class NoData:
 
     def rows(self, source: Source, split: str) -> Sequence[Mapping[str, Any]]:
         """Refuse."""
-        raise AssertionError("this dataset reads no rows")
+        raise AssertionError(
+            f"the dataset reads rows of {source.mirror!r}, and there are none here: give it some, "
+            "by forget.testing.Rows or a data mirror"
+        )
+
+
+class Rows:
+    """Rows that are given, as a data mirror or the Hub would.
+
+    Args:
+        splits: The rows of each split, by the name that the dataset asks for.
+    """
+
+    def __init__(self, **splits: Sequence[Mapping[str, Any]]) -> None:
+        self._splits = splits
+
+    def rows(self, source: Source, split: str) -> Sequence[Mapping[str, Any]]:
+        """Return the rows of a split.
+
+        Raises:
+            DataError: There are none.
+        """
+        if split not in self._splits:
+            raise DataError(
+                f"There are no rows of {source.mirror}'s split {split!r} here, only of "
+                f"{', '.join(self._splits) or 'none'}."
+            )
+        return self._splits[split]
 
 
 class SolutionTeacher:
@@ -92,9 +120,11 @@ class SolutionTeacher:
     ) -> Iterator[TeacherOutput]:
         """Yield the solutions."""
         for index, prompt in enumerate(prompts):
-            text = self._known[prompt.messages[-1]["content"]]
+            words = self._known[prompt.messages[-1]["content"]].split(" ")
+            said = words[: sampling.max_new_tokens]
+            finished = len(said) == len(words)
             yield TeacherOutput(
-                index, Completion(text=text, finished=True, tokens=len(text.split()))
+                index, Completion(text=" ".join(said), finished=finished, tokens=len(said))
             )
 
 

@@ -3,7 +3,8 @@ r"""MATH: competition problems with worked solutions (Hendrycks et al. 2021, arX
 Of the 7,500 training problems 7,498 are used. Two solutions end in an empty ``\boxed{}``
 (``train/number_theory/7115.json`` and ``7117.json``): no completion can be right there, so they are
 of no use as a reward. All other gold answers verify against themselves, which a test computes for
-each of them. All 5,000 test problems are used.
+each of them. All 5,000 test problems are used, one of which (``test/precalculus/24307.json``) was
+published as a training problem too.
 """
 
 from __future__ import annotations

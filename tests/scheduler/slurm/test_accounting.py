@@ -30,5 +30,5 @@ def test_the_end_is_known_though_the_controller_has_forgotten_it(
         empty(cluster)
         cluster.wait(lambda: not client.list_jobs(), timeout_s=120)
         study.advance()
-        assert word in study.notes[-2]
+        assert any(word in note for note in study.notes)
         assert study.ledger.tries[job.units[0]].counts == {"cancelled": 1}

@@ -22,9 +22,11 @@ class Parrot:
     ) -> Iterator[TeacherOutput]:
         """Yield each completion as soon as it is there."""
         for index, prompt in enumerate(prompts):
-            text = prompt.messages[-1]["content"]
+            words = prompt.messages[-1]["content"].split()
+            said = words[: sampling.max_new_tokens]
             yield TeacherOutput(
-                index, Completion(text=text, finished=True, tokens=len(text.split()))
+                index,
+                Completion(text=" ".join(said), finished=said == words, tokens=len(said)),
             )
 
 
