@@ -151,7 +151,6 @@ def test_its_tests_pass(kind: PluginKind, made: Path) -> None:
     ignored = ["-W", "ignore:Unclosed context <zmq:ResourceWarning"]
     said = run([*command, *ignored], folder, PYTHONPATH=str(folder))
     assert " passed" in said
-    assert not {"skipped", "failed"} & set(said.split())
 
 
 class Environment:
