@@ -118,10 +118,10 @@ def test_what_the_registry_defines_is_taken(tmp_path: Path) -> None:
     (tmp_path / "forget.toml").write_text(
         "[suites.mine]\nsummary = 's'\nbenchmarks = ['mini_piqa']\n"
         "[teachers.owl]\ntitle = 'T'\nsummary = 's'\nkind = 'transformers'\nfamily = 'x'\n"
-        "[methods.made]\ntitle = 'T'\nsummary = 's'\ninstall = 'pip install forget-made'\n"
+        "[methods.waiting]\ntitle = 'T'\nsummary = 's'\ninstall = 'pip install forget-waiting'\n"
     )
     catalogue = load_catalogue(folder=tmp_path)
     assert "a suite of benchmarks named 'mine'" in refusal("mine", "benchmark", catalogue)
     assert "a teacher named 'owl'" in refusal("owl", "teacher", catalogue)
-    check_free(names_of("made", "method"), catalogue, load_plugins())
+    check_free(names_of("waiting", "method"), catalogue, load_plugins())
     check_free(names_of("mine", "method"), catalogue, load_plugins())
