@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
 from forget.plugins import load_plugins
-from forget.teacher import Teacher, TeacherKind
+from forget.teacher import TeacherKind
 from forget.testing import (
     Graded,
     NoData,
@@ -17,7 +16,6 @@ from forget.testing import (
     TeacherConformance,
     TeacherKindConformance,
 )
-from teachers.kinds import running_vllm
 from teachers.scripted_server import Asked, reply, serving
 
 INSTALLED = {name: found.record for name, found in load_plugins().all("teachers").items()}
@@ -35,27 +33,6 @@ def answer(asked: Asked) -> None:
 @pytest.mark.slow
 class TestTransformers(TeacherKindConformance):
     kind: ClassVar[TeacherKind] = INSTALLED["transformers"]
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # its own, of its imports
-class TestVllm(TeacherKindConformance):
-    kind: ClassVar[TeacherKind] = INSTALLED["vllm"]
-    settings: ClassVar[dict[str, Any]] = {"kv_cache_gb": 0.2}
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def model(cls, smollm2: Path) -> Path:
-        """Its attention takes no heads as narrow as those of the tiny model."""
-        return smollm2
-
-    @pytest.fixture(scope="class", autouse=True)
-    @classmethod
-    def running(cls, subject: Teacher, model: Path) -> Iterator[None]:
-        """Nothing is started where the kind has refused."""
-        with pytest.MonkeyPatch.context() as patch, running_vllm(model, 0.2) as process:
-            patch.setattr("forget.inference.teacher_vllm.VllmProcess", lambda: process)
-            yield
 
 
 class TestOpenai(TeacherKindConformance):
@@ -78,5 +55,6 @@ class TestTheTeacherThatKnowsSolutions(TeacherConformance):
 
 
 def test_every_kind_is_tried() -> None:
-    tried = {TestTransformers.kind.name, TestVllm.kind.name, TestOpenai.kind.name}
-    assert tried == set(INSTALLED)
+    """Here, or as vLLM's in a module of its own."""
+    tried = {TestTransformers.kind.name, TestOpenai.kind.name}
+    assert tried | {"vllm"} == set(INSTALLED)
