@@ -11,9 +11,8 @@ import click
 from forget.cli.options import json_option, margin_option, names, out_option
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from forget.report.comparison import Outcome
+    from forget.report.gathering import Frames
     from forget.report.material import Material
     from forget.verdict.terms import Terms
 
@@ -37,13 +36,6 @@ class _Wanted(NamedTuple):
 
     def __bool__(self) -> bool:
         return any((self.html, self.figures, self.tables))
-
-
-class _Together(NamedTuple):
-    """What is said of several runs: methods over their seeds, what each run learned."""
-
-    pooled: pd.DataFrame
-    learned: pd.DataFrame
 
 
 @click.command("report", epilog=_EPILOG)
@@ -81,9 +73,7 @@ class _Together(NamedTuple):
 def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:
     """Show what RUNS (run directories; default: all of the output folder) have found."""
     from forget.report.comparison import Outcome
-    from forget.verdict.frame import results_frame
-    from forget.verdict.learned import learned_frame
-    from forget.verdict.pooled import pooled_frame
+    from forget.report.gathering import frames_of, gather
     from forget.verdict.records import find_records, runs_to_come
     from forget.verdict.results import known_benchmarks, load_findings
     from forget.verdict.terms import Terms
@@ -99,24 +89,19 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
     for path in () if runs else runs_to_come(out):
         click.echo(f"not evaluated yet, so not in the report: {path}", err=True)
     judged = load_findings(found, terms)
-    together = _Together(
-        pooled_frame(found, [origin for origin, _ in judged], terms),
-        learned_frame(results_frame(judged), terms.level),
-    )
+    frames = frames_of(found, judged, terms)
     material = None
     if wanted or razor:
-        from forget.report.gathering import gather
-
-        material = gather(found, judged, together.pooled, _again(runs, out, wanted, terms))
+        material = gather(found, judged, frames, _again(runs, out, wanted, terms))
     if material is not None and wanted:
         _write(material, wanted)
     outcomes = [Outcome(origin.run, origin.path, findings) for origin, findings in judged]
     asked = material if razor else None
     if as_json:
-        _print_json(outcomes, together, asked)
+        _print_json(outcomes, frames, asked)
     else:
         _print(() if wanted else outcomes, every=every)
-        _print_together(outcomes, together, asked)
+        _print_together(outcomes, frames, asked)
 
 
 def _is_given(name: str) -> bool:
@@ -158,9 +143,7 @@ def _write(material: Material, wanted: _Wanted) -> None:
             click.echo(f"  left out: {name}: {reason}", err=True)
 
 
-def _print_json(
-    outcomes: Sequence[Outcome], together: _Together, material: Material | None
-) -> None:
+def _print_json(outcomes: Sequence[Outcome], frames: Frames, material: Material | None) -> None:
     from forget.cli.console import print_json
     from forget.report.comparison import comparison_as_plain
     from forget.report.learned import learned_as_plain
@@ -175,8 +158,8 @@ def _print_json(
     whole = {
         "runs": plain,
         "comparison": comparison_as_plain(outcomes),
-        "methods": pooled_as_plain(together.pooled),
-        "learned": learned_as_plain(together.learned),
+        "methods": pooled_as_plain(frames.pooled),
+        "learned": learned_as_plain(frames.learned),
     }
     print_json(whole | ({"razor": razor_as_plain(material.razor)} if material else {}))
 
@@ -190,9 +173,7 @@ def _print(outcomes: Sequence[Outcome], *, every: bool) -> None:
         print_table(render(outcome.findings, every=every))
 
 
-def _print_together(
-    outcomes: Sequence[Outcome], together: _Together, material: Material | None
-) -> None:
+def _print_together(outcomes: Sequence[Outcome], frames: Frames, material: Material | None) -> None:
     from forget.cli.console import print_outcomes, print_table
     from forget.report.comparison import apart
     from forget.report.learned import render_learned
@@ -200,12 +181,12 @@ def _print_together(
     from forget.report.razor import render_razor
 
     print_outcomes(outcomes, as_json=False, several=len(outcomes) > 1)
-    if len(together.learned):
+    if len(frames.learned):
         names = [outcome.run for outcome in outcomes]
         short = apart(names) if len(names) > 1 else names
-        print_table(render_learned(together.learned, dict(zip(names, short, strict=True))))
-    if len(together.pooled):
-        print_table(render_pooled(together.pooled))
+        print_table(render_learned(frames.learned, dict(zip(names, short, strict=True))))
+    if len(frames.pooled):
+        print_table(render_pooled(frames.pooled))
     if material is not None:
         print_table(render_razor(material.razor))
 

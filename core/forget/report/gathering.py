@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from forget.report.material import Material
 from forget.store import journal, runfile
@@ -13,23 +13,57 @@ from forget.verdict.findings import Findings
 from forget.verdict.flipped import Wanted, flips_frame
 from forget.verdict.frame import Origin, results_frame
 from forget.verdict.learned import learned_frame
+from forget.verdict.pooled import pooled_frame
 from forget.verdict.razor import fit_razor
 from forget.verdict.records import FoundRecord
+from forget.verdict.terms import Terms
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["gather"]
+__all__ = ["Frames", "frames_of", "gather"]
 
 _ITEMS = 900
 """Flipped items on a page: a megabyte of text, and more than anybody reads."""
 _FEWEST, _MOST = 2, 12
 
 
+class Frames(NamedTuple):
+    """What was found, as frames.
+
+    Attributes:
+        results: A row for each run, checkpoint and exam.
+        pooled: Methods over their training seeds.
+        learned: What each run learned, and what it paid.
+    """
+
+    results: pd.DataFrame
+    pooled: pd.DataFrame
+    learned: pd.DataFrame
+
+
+def frames_of(
+    found: Sequence[FoundRecord], judged: Sequence[tuple[Origin, Findings]], terms: Terms
+) -> Frames:
+    """Return what was found as frames.
+
+    Args:
+        found: The sweeps.
+        judged: What was found in each, in the same order.
+        terms: What verdicts are held to.
+
+    Raises:
+        DataError: A file is damaged.
+    """
+    results = results_frame(judged)
+    pooled = pooled_frame(found, [origin for origin, _ in judged], terms)
+    return Frames(results, pooled, learned_frame(results, terms.level))
+
+
 def gather(
     found: Sequence[FoundRecord],
     judged: Sequence[tuple[Origin, Findings]],
-    pooled: pd.DataFrame,
+    frames: Frames,
     command: Sequence[str],
 ) -> Material:
     """Gather what page, figures and tables are made of.
@@ -37,13 +71,13 @@ def gather(
     Args:
         found: The sweeps.
         judged: What was found in each, in the same order.
-        pooled: Methods over their training seeds.
+        frames: The same as frames.
         command: The command line that makes the report again.
 
     Raises:
         DataError: A file is damaged.
     """
-    results = results_frame(judged)
+    results = frames.results
     terms = judged[0][1].terms
     origins = [origin for origin, _ in judged]
     return Material(
@@ -56,8 +90,8 @@ def gather(
             origin.run: _provenance(one) for origin, one in zip(origins, found, strict=True)
         },
         command=shlex.join(command),
-        pooled=pooled,
-        learned=learned_frame(results, terms.level),
+        pooled=frames.pooled,
+        learned=frames.learned,
         level=terms.level,
         margin=terms.margin,
         over=terms.over,
