@@ -38,7 +38,7 @@ class Opened:
     requests: list[str]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it runs, its event loop is that of the whole process
 def browser() -> Iterator[Browser]:
     """Return a browser without a window."""
     names = ("chromium", "chromium-browser", "google-chrome")

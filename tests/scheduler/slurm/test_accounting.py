@@ -30,5 +30,6 @@ def test_the_end_is_known_though_the_controller_has_forgotten_it(
         empty(cluster)
         cluster.wait(lambda: not client.list_jobs(), timeout_s=120)
         study.advance()
-        assert any(word in note for note in study.notes)
+        # Not the notes of this pass: a job that was ending may have done one itself.
+        assert word in study.place.ledger.read_text()
         assert study.ledger.tries[job.units[0]].counts == {"cancelled": 1}
