@@ -181,8 +181,8 @@ def names(request: pytest.FixtureRequest, tmp_path: Path) -> Names:
 def test_there_are_commands_to_check() -> None:
     assert {c.where for c in COMMANDS} >= {
         "README.md",
-        "docs/tutorial.md",
-        "docs/writing-a-plugin.md",
+        "docs/tutorials/first-run.md",
+        "docs/how-to/writing-a-plugin.md",
         "forget.cli.run_command",
     }
 

@@ -1,4 +1,4 @@
-"""The tree in docs/onboarding.md is the tree that is there."""
+"""The tree in docs/explanation/onboarding.md is the tree that is there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from docs.documents import ROOT, blocks, document
 
-TEXT = document("docs/onboarding.md")
+TEXT = document("docs/explanation/onboarding.md")
 
 
 def tree(text: str) -> Iterator[str]:

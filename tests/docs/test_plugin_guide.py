@@ -1,4 +1,4 @@
-"""docs/writing-a-plugin.md and the example distribution it prints."""
+"""docs/how-to/writing-a-plugin.md and the example distribution it prints."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from forget.testing import (
     TeacherConformance,
 )
 
-GUIDE = document("docs/writing-a-plugin.md")
+GUIDE = document("docs/how-to/writing-a-plugin.md")
 EXAMPLE = DOCS / "examples" / "forget-short-answers"
 PROJECT = tomllib.loads((EXAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RECORDS: dict[Kind, tuple[str, type]] = {

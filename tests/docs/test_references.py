@@ -128,7 +128,7 @@ def settings_rows(cls: type, beside: type | None = None) -> list[Row]:
     ],
 )
 def test_the_settings_of_training(place: int, cls: type, beside: type | None) -> None:
-    found = list(tables(document("docs/reference-settings.md")))
+    found = list(tables(document("docs/reference/settings.md")))
     assert_table(found[place], SETTINGS, settings_rows(cls, beside))
 
 
@@ -138,18 +138,18 @@ def test_the_settings_of_training(place: int, cls: type, beside: type | None) ->
 def test_the_settings_of_a_method(name: str, beside: type) -> None:
     """Its document has those that are its own, and those whose default is."""
     cls = load_plugins().all("methods")[name].record.settings
-    found = next(t for t in tables(document(f"docs/{name}.md")) if t[0] == SETTINGS)
+    found = next(t for t in tables(document(f"docs/methods/{name}.md")) if t[0] == SETTINGS)
     assert_table(found, SETTINGS, settings_rows(cls, beside))
 
 
 def test_the_presets_of_a_variant() -> None:
-    """docs/spin.md has a column for each."""
+    """docs/methods/spin.md has a column for each."""
     presets = next(
         field.metadata["presets"]
         for field in attrs.fields(load_plugins().all("methods")["spin"].record.settings)
         if field.name == "variant"
     )
-    found = next(t for t in tables(document("docs/spin.md")) if t[0][0] == "preset")
+    found = next(t for t in tables(document("docs/methods/spin.md")) if t[0][0] == "preset")
     names = dict.fromkeys(name for preset in presets.values() for name in preset)
     rows = [
         [
@@ -161,7 +161,7 @@ def test_the_presets_of_a_variant() -> None:
     assert_table(found, ["preset", *(f"`{variant}`" for variant in presets)], rows)
 
 
-TEACHERS = sections(document("docs/teachers.md"))
+TEACHERS = sections(document("docs/how-to/teachers.md"))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_the_settings_of_every_kind_of_teachers(title: str, name: str) -> None:
 
 # --- registry
 
-REGISTRY = sections(document("docs/reference-registry.md"))
+REGISTRY = sections(document("docs/reference/registry.md"))
 
 
 def default_of(field: attrs.Attribute[Any]) -> str:
@@ -240,7 +240,7 @@ def test_every_key_of_the_registry_is_documented(title: str, record: type) -> No
 
 # --- command line
 
-CLI = sections(document("docs/reference-cli.md"))
+CLI = sections(document("docs/reference/cli.md"))
 NO_VALUE = ("--help", "--version")
 
 
@@ -327,7 +327,7 @@ def test_every_environment_variable_is_documented() -> None:
 
 # --- JSON
 
-JSON = document("docs/reference-json.md")
+JSON = document("docs/reference/json.md")
 SHAPES = sections(JSON)
 
 
@@ -547,7 +547,7 @@ def test_the_shape_of_two_models_compared(alone: Path) -> None:
 
 
 def test_every_key_of_the_distance_is_explained() -> None:
-    [found] = tables(sections(document("docs/drift.md"))["What is measured"])
+    [found] = tables(sections(document("docs/explanation/drift.md"))["What is measured"])
     explained = {key for row in found[1:] for key in re.findall(r"`([a-z_]+)`", row[0])}
     assert explained | {f"{key}_stderr" for key in explained if "kl_" in key} == {*drift()}
 

@@ -25,7 +25,7 @@ ORIGIN = Origin(run="a run", path="p", study="s", model="m", dataset="d", method
 
 
 def test_every_column_is_documented() -> None:
-    [found] = tables(document("docs/results.md"))
+    [found] = tables(document("docs/reference/results.md"))
     expected = [[f"`{name}`", kind, meaning] for name, (kind, meaning) in COLUMNS.items()]
     assert found == [["column", "type", "meaning"], *expected]
 

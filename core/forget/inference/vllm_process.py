@@ -48,7 +48,7 @@ def require_vllm(what: str) -> None:
     if find_spec("vllm") is None:
         raise RequestError(
             f"{what} needs vLLM, which is not installed. With an NVIDIA GPU: pip install "
-            "'forget-llm[vllm]'. Without one docs/engine.md says how."
+            "'forget-llm[vllm]'. Without one docs/explanation/engine.md says how."
         )
 
 

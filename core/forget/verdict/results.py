@@ -32,7 +32,7 @@ def load_results(
     """Return what runs and comparisons have found: a row for each run, checkpoint and exam.
 
     Every number that `forget report` shows is in it, and nothing is rounded. The columns are in
-    docs/results.md; what is not known is missing (NaN, or pandas' NA).
+    docs/reference/results.md; what is not known is missing (NaN, or pandas' NA).
 
     Args:
         out: The output folder.

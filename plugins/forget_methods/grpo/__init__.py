@@ -20,7 +20,7 @@ __all__ = ["Grpo", "GrpoSettings", "forget_methods"]
 
 @attrs.frozen(kw_only=True)
 class GrpoSettings(RolloutSettings):
-    """Settings of group relative policy optimisation; see docs/grpo.md for the formulas."""
+    """Settings of group relative policy optimisation; see docs/methods/grpo.md for the formulas."""
 
     lr: float = setting(1e-6, "peak learning rate", minimum=0)
     batch_size: int = setting(
@@ -114,7 +114,7 @@ class Grpo:
     name = "grpo"
     title = "GRPO"
     summary = "Online reinforcement learning with verifiable rewards"
-    paper = "Shao et al. 2024, https://arxiv.org/abs/2402.03300, section 4.1; docs/grpo.md"
+    paper = "Shao et al. 2024, https://arxiv.org/abs/2402.03300, section 4.1; docs/methods/grpo.md"
     settings = GrpoSettings
     needs = Needs(verifier=True, rollouts=True)
 

@@ -80,5 +80,5 @@ def _reach(url: str) -> None:
         reason = getattr(error, "reason", None) or error
         raise RequestError(
             f"rollout_engine=vllm_server: no vLLM server answers at vllm_server_url={url} "
-            f"({reason}). Start one there (docs/grpo.md has the line), or leave the setting out."
+            f"({reason}). Start one there (docs/methods/grpo.md has the line), or leave it out."
         ) from error

@@ -106,7 +106,7 @@ class Pi(RoundsLength):
     summary = "Policy-improvement distillation: own completions weighted by their reward"
     paper = (
         "Abdolmaleki et al. 2018, https://arxiv.org/abs/1806.06920, section 4 (E- and M-step); "
-        "docs/pi.md has the definition"
+        "docs/methods/pi.md has the definition"
     )
     settings = PiSettings
     needs = Needs(verifier=True, rollouts=True)

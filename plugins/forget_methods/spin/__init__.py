@@ -36,7 +36,7 @@ class SpinSettings(RoundSettings):
     variant: Literal["spin", "sdft", "self-sft"] = variant_setting(
         "spin",
         "spin: pairs with the solution; sdft: the model told the solution as teacher; self-sft: "
-        "own right answers, once. The last two set other defaults (docs/spin.md)",
+        "own right answers, once. The last two set other defaults (docs/methods/spin.md)",
         {
             "sdft": {**_AS_SFT, "epochs": 1.0},
             "self-sft": {**_AS_SFT, "rounds": 1, "num_generations": 4},

@@ -66,7 +66,7 @@ class ForeignTask:
     rows: Sequence[Mapping[str, Any]]
 
     def metric(self) -> str:
-        """Return the metric that counts where no benchmark says, see docs/compare.md.
+        """Return the metric that counts where no benchmark says, see docs/how-to/compare.md.
 
         Raises:
             UnfitError: No metric can be compared item by item.
