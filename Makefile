@@ -5,6 +5,7 @@
 #   make test-gpu    what is about a GPU; all other tests leave one alone
 #   make lint        ruff, mypy, import-linter     make fix         what ruff can mend
 #   make docs        check that every link and command in docs/ holds
+#   make reference   write docs/reference/plugin-api.md from the code
 #   make vllm        add vLLM's build for CPUs, for --engine vllm without a GPU and for its tests
 #   make gemma       add Gemma-3-270M, a small teacher of another family, under Google's terms
 
@@ -17,7 +18,7 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reord
 # torch's version comes first and alone: whatever else is installed must not choose another build.
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-.PHONY: demo test test-fast test-long test-gpu lint fix docs vllm gemma clean
+.PHONY: demo test test-fast test-long test-gpu lint fix docs reference vllm gemma clean
 
 demo: $(VENV)/ready
 	$(BIN)/forget run --method gt-sft
@@ -46,6 +47,9 @@ fix: $(VENV)/ready-dev
 
 docs: $(VENV)/ready-dev
 	$(PYTEST) tests/docs
+
+reference: $(VENV)/ready-dev
+	PYTHONPATH=tests $(BIN)/python -m docs.plugin_api
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
