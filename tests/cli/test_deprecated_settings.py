@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_distributions import Site, method
+from fake_distributions import RENAMED_SETTING, Site, method
 from forget.cli import _warning_shower, main
 from tiny_models import make_hollow_model
 
@@ -16,20 +16,6 @@ pytestmark = pytest.mark.filterwarnings(
     "default::forget.deprecation.DeprecatedSettingWarning"  # as it is for users
 )
 
-SETTINGS = """
-import attrs
-from forget.deprecation import Deprecation, deprecated_field
-from forget.method import TrainingSettings
-from forget.settings import setting
-
-@deprecated_field(
-    "sharpness", Deprecation(since="0.3", removed_in="0.5", instead="Write beta"), now="beta"
-)
-@attrs.frozen(kw_only=True)
-class Settings(TrainingSettings):
-    beta: float = setting(1.0, "how sharp it is", minimum=0)
-
-"""
 SAID = (
     "forget: The setting 'sharpness' of method made is deprecated since forget 0.3 and will be "
     "gone in 0.5. Write beta.\n"
@@ -40,7 +26,7 @@ SAID = (
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A study of two runs by a method that has such a setting."""
     site = Site(tmp_path / "site", monkeypatch)
-    site.install("made-old", SETTINGS + method("made", settings="Settings"))
+    site.install("made-old", RENAMED_SETTING + method("made", settings="Settings"))
     model = make_hollow_model(tmp_path / "model")
     (tmp_path / "forget.toml").write_text(
         "[methods.made]\ntitle = 'Made'\nsummary = 's'\n"
