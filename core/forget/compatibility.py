@@ -11,14 +11,15 @@ import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, PackageNotFoundError, version
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pluggy
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 from forget.errors import PluginError
 from forget.hooks import API_VERSION, API_VERSION_ATTRIBUTE, HOOKS
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 __all__ = ["ApiVersion", "check_hooks", "check_version", "why_not_imported", "written_for"]
 
@@ -122,6 +123,9 @@ def why_not_imported(point: EntryPoint) -> str:
 
 def _requirements(point: EntryPoint) -> Iterator[Requirement]:
     """Yield what a plugin's distribution asks of forget and does not get."""
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
     ours = _version()
     for text in (point.dist.requires if point.dist else None) or ():
         try:
