@@ -5,6 +5,7 @@
 #   make test-gpu    what is about a GPU; all other tests leave one alone
 #   make lint        ruff, mypy, import-linter     make fix         what ruff can mend
 #   make docs        build the site in docs/_build, a warning being an error, and run every block of code in it
+#   make reference   write docs/reference/plugin-api.md from the code
 #   make vllm        add vLLM's build for CPUs, for --engine vllm without a GPU and for its tests
 #   make gemma       add Gemma-3-270M, a small teacher of another family, under Google's terms
 
@@ -17,7 +18,7 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reord
 # torch's version comes first and alone: whatever else is installed must not choose another build.
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-.PHONY: demo test test-fast test-long test-gpu lint fix docs vllm gemma clean
+.PHONY: demo test test-fast test-long test-gpu lint fix docs reference vllm gemma clean
 
 demo: $(VENV)/ready
 	$(BIN)/forget run --method gt-sft
@@ -48,6 +49,9 @@ docs: $(VENV)/ready-dev
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build
 	$(PYTEST) tests/docs
 	@echo "The site: docs/_build/index.html"
+
+reference: $(VENV)/ready-dev
+	PYTHONPATH=tests $(BIN)/python -m docs.plugin_api
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -9,7 +9,23 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["Site", "method"]
+__all__ = ["RENAMED_SETTING", "Site", "method"]
+
+RENAMED_SETTING = """
+import attrs
+from forget.deprecation import Deprecation, deprecated_field
+from forget.method import TrainingSettings
+from forget.settings import setting
+
+@deprecated_field(
+    "sharpness", Deprecation(since="0.3", removed_in="0.5", instead="Write beta"), now="beta"
+)
+@attrs.frozen(kw_only=True)
+class Settings(TrainingSettings):
+    beta: float = setting(1.0, "how sharp it is", minimum=0)
+
+"""
+"""Code of a class ``Settings`` that has a setting under another name now."""
 
 
 def pending_method(folder: Path, study: str = "demo") -> Path:

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
+import pluggy
 import pytest
 
+import forget.plugins
 from fake_distributions import Site, method
+from forget import hooks
 from forget.catalogue import Catalogue, Entry, load_catalogue
+from forget.deprecation import Deprecation, ForgetDeprecationWarning, RenamedMember
 from forget.errors import PluginError, UnknownNameError
 from forget.plugins import Broken, Plugins, Provider, load_plugins
 
@@ -209,6 +215,87 @@ def test_a_name_that_a_broken_plugin_may_have_brought(site: Site, catalogue: Cat
         load_plugins().get("methods", "whatever-it-brings", catalogue)
 
 
+# --- hooks that there are not
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        ("forget_method()", r"^it implements a hook 'forget_method', which version 1\.0 of the"),
+        ("forget_methods(config)", "^PluginValidationError: .*'config'"),
+    ],
+)
+def test_a_hook_that_is_not_of_the_contract(site: Site, function: str, reason: str) -> None:
+    site.install("made-typo", method("made").replace("forget_methods()", function))
+    site.install("made-good", DATASET)
+    plugins = load_plugins()
+    assert re.search(reason, broken_by_name(plugins)["made-typo"].reason)
+    assert "made" not in plugins.all("methods")
+    assert "made-data" in plugins.all("datasets")
+
+
+def test_an_unknown_hook_names_those_there_are_and_how_to_get_others(site: Site) -> None:
+    site.install("made-typo", method("made").replace("def forget_methods", "def forget_method"))
+    reason = broken_by_name(load_plugins())["made-typo"].reason
+    for hook in ("forget_methods", "forget_datasets", "forget_teachers", "forget_benchmarks"):
+        assert hook in reason
+    assert reason.endswith("if a newer forget has it: pip install --upgrade forget-llm")
+
+
+def test_a_hook_of_newer_versions_may_be_optional(site: Site) -> None:
+    optional = "\n@hookimpl(optionalhook=True)\ndef forget_metrics():\n    yield 1\n"
+    site.install("made-both", method("made") + optional)
+    plugins = load_plugins()
+    assert not plugins.broken
+    assert "made" in plugins.all("methods")
+
+
+def test_a_hook_that_is_to_go_warns_and_works(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    hookspec = pluggy.HookspecMarker("forget")
+    going = Deprecation(since="0.3", removed_in="0.5", instead="Yield them from forget_datasets")
+
+    def forget_corpora(path: str, mode: str) -> Iterable[str]:
+        raise NotImplementedError
+
+    spec = hookspec(
+        warn_on_impl=going.warning("The hook forget_corpora"),
+        warn_on_impl_args={"mode": going.warning("The argument 'mode' of forget_corpora")},
+    )(forget_corpora)
+    monkeypatch.setattr(hooks, "forget_corpora", spec, raising=False)
+    site.install(
+        "made-old",
+        method("made") + "\n@hookimpl\ndef forget_corpora(mode):\n    return []\n",
+    )
+    with pytest.warns(ForgetDeprecationWarning) as caught:
+        plugins = load_plugins()
+    assert [str(warning.message) for warning in caught] == [
+        f"{what} is deprecated since forget 0.3 and will be gone in 0.5. Yield them from "
+        "forget_datasets."
+        for what in ("The hook forget_corpora", "The argument 'mode' of forget_corpora")
+    ]
+    assert {Path(warning.filename).name for warning in caught} == {"made_old.py"}
+    assert not plugins.broken
+    assert "made" in plugins.all("methods")
+
+
+def test_a_member_under_its_old_name(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    renamed = RenamedMember(
+        "longest",
+        "max_new_tokens",
+        Deprecation(since="0.3", removed_in="0.5", instead="Call it max_new_tokens"),
+    )
+    monkeypatch.setattr(forget.plugins, "_RENAMED", {"datasets": [renamed]})
+    site.install("made-old", DATASET.replace("max_new_tokens", "longest"))
+    plugins = load_plugins()
+    with pytest.warns(
+        ForgetDeprecationWarning,
+        match=r"The member 'longest' of a dataset of the plugin 'made-old' \(made-old 1\.0\) is",
+    ):
+        found = plugins.all("datasets")
+    assert found["made-data"].record.max_new_tokens == 8
+    assert not plugins.broken
+
+
 # --- what is refused
 
 
@@ -242,16 +329,6 @@ def test_two_plugins_with_one_method_name(site: Site) -> None:
     assert "'first' (made-one 1.1)" in message
     assert "'second' (made-two 2.2)" in message
     assert "arithmetic" in plugins.all("datasets")
-
-
-def test_a_misspelt_hook(site: Site) -> None:
-    site.install("made-typo", method("made").replace("def forget_methods", "def forget_method"))
-    with pytest.raises(PluginError) as caught:
-        load_plugins()
-    message = str(caught.value)
-    assert "'made-typo' (made-typo 1.0) implements a hook 'forget_method' that" in message
-    for hook in ("forget_methods", "forget_datasets", "forget_teachers", "forget_benchmarks"):
-        assert hook in message
 
 
 def test_pending_says_how_to_install_it(catalogue: Catalogue) -> None:

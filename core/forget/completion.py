@@ -10,7 +10,12 @@ __all__ = ["Completion", "Message", "Sampling", "without_thoughts"]
 
 
 class Message(TypedDict):
-    """One turn of a chat, in the form every chat template takes."""
+    """One turn of a chat, in the form every chat template takes.
+
+    Attributes:
+        role: Who speaks.
+        content: What is said.
+    """
 
     role: Literal["system", "user", "assistant"]
     content: str

@@ -15,7 +15,9 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import attrs
 from cattrs import Converter, transform_error
 from cattrs.errors import ForbiddenExtraKeysError
+from cattrs.gen import make_dict_structure_fn
 
+from forget.deprecation import current_names, deprecated_fields, told_already
 from forget.errors import nearest
 
 __all__ = ["BadValue", "structure", "to_plain", "type_name"]
@@ -167,6 +169,21 @@ def _optional(value: Any, hint: Any) -> Any:
     raise ValueError(f"must be {type_name(hint)}, but is {value!r}")
 
 
+def _renaming(cls: type) -> Callable[[Any, Any], Any]:
+    """Make the structure hook of a record that has fields with other names than they once had."""
+    structured: Callable[[Any, Any], Any] = make_dict_structure_fn(
+        cls, _CONVERTER, _cattrs_forbid_extra_keys=True
+    )
+
+    def hook(value: Any, hint: Any) -> Any:
+        if isinstance(value, Mapping):
+            value = current_names(cls, value, "key {!r}")
+        with told_already():
+            return structured(value, hint)
+
+    return hook
+
+
 def _is_generic(origin: Any) -> Callable[[Any], bool]:
     return lambda hint: get_origin(hint) is origin
 
@@ -177,6 +194,7 @@ def _is_union(hint: Any) -> bool:
 
 
 _CONVERTER = Converter(forbid_extra_keys=True)
+_CONVERTER.register_structure_hook_factory(lambda cls: bool(deprecated_fields(cls)), _renaming)
 _CONVERTER.register_structure_hook(int, _strictly((int,), int))
 _CONVERTER.register_structure_hook(float, _strictly((int, float), float))
 _CONVERTER.register_structure_hook(bool, _bool)

@@ -3,6 +3,11 @@
 A plugin is a module (or object) named by an entry point of the group ``forget``. Each hook yields
 records; nothing registers by side effect. Keep the module light: import torch and its friends
 inside the functions that use them.
+
+The contract has a version of its own, `API_VERSION`. A plugin says as a literal which one it was
+written for, in its module or in a package above it::
+
+    FORGET_API_VERSION = "1.0"
 """
 
 from __future__ import annotations
@@ -17,7 +22,10 @@ from forget.method import Method
 from forget.teacher import Teacher, TeacherKind
 
 __all__ = [
+    "API_VERSION",
+    "API_VERSION_ATTRIBUTE",
     "ENTRY_POINT_GROUP",
+    "HOOKS",
     "forget_benchmarks",
     "forget_datasets",
     "forget_methods",
@@ -26,6 +34,20 @@ __all__ = [
 ]
 
 ENTRY_POINT_GROUP = "forget"
+"""The group of entry points that plugins are found by."""
+
+API_VERSION = "1.0"
+"""The version of the contract, ``major.minor``, which is not forget's own.
+
+Minor: something was added, and plugins for an earlier minor go on working. Major: something that
+plugins use is gone or means something else.
+"""
+
+API_VERSION_ATTRIBUTE = "FORGET_API_VERSION"
+"""What a plugin calls the version that it was written for."""
+
+HOOKS = ("forget_methods", "forget_datasets", "forget_teachers", "forget_benchmarks")
+"""The names of all hooks."""
 
 hookspec = pluggy.HookspecMarker("forget")
 hookimpl = pluggy.HookimplMarker("forget")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -14,13 +15,15 @@ from forget.plugins import Kind, Listing, Plugins
 from forget.settings import describe
 from forget.teacher import TeacherKind
 
-__all__ = ["describe_name", "list_broken", "list_kind"]
+__all__ = ["describe_name", "list_broken", "list_kind", "list_plugins"]
 
 PLUGIN_KINDS: tuple[Kind, ...] = ("methods", "datasets", "teachers", "benchmarks")
 
 
 def list_kind(kind: str, catalogue: Catalogue, plugins: Plugins) -> list[Listing]:
-    """List one kind: ``methods`` ... ``studies``."""
+    """List one kind: ``methods`` ... ``studies``, ``plugins``."""
+    if kind == "plugins":
+        return list_plugins(plugins)
     if kind == "models":
         return [_model(name, entry) for name, entry in catalogue.models.items()]
     if kind == "studies":
@@ -38,6 +41,33 @@ def _teacher(line: Listing, catalogue: Catalogue) -> Listing:
     if line.status != "installed" or package is None:
         return line
     return attrs.evolve(line, status="pending", provider="", remedy=package)
+
+
+def list_plugins(plugins: Plugins) -> list[Listing]:
+    """List the plugins: what they bring, and the version of the contract they are written for."""
+    brought: dict[str, dict[str, list[str]]] = {name: {} for name in plugins.loaded}
+    for kind in PLUGIN_KINDS:
+        for name, provided in plugins.all(kind).items():
+            brought[provided.provider.plugin].setdefault(kind, []).append(name)
+    broken = list_broken(plugins)
+    unusable = {line.name for line in broken}
+    return [
+        Listing(
+            name=name,
+            kind="plugin",
+            status="installed",
+            summary=_brings(brought[name], loaded.api_version),
+            provider=str(loaded.provider),
+            title=name,
+        )
+        for name, loaded in plugins.loaded.items()
+        if name not in unusable  # what one of its hooks gave may have been refused
+    ] + broken
+
+
+def _brings(records: Mapping[str, Sequence[str]], api_version: str) -> str:
+    parts = [f"{kind}: {', '.join(names)}" for kind, names in records.items()]
+    return f"{'; '.join(parts) or 'nothing'} (plugin API {api_version})"
 
 
 def list_broken(plugins: Plugins) -> list[Listing]:
@@ -90,6 +120,7 @@ def _details(kind: str, name: str, catalogue: Catalogue, plugins: Plugins) -> di
     if provided is None:
         return details
     details["plugin"] = provided.provider.plugin
+    details["plugin_api"] = plugins.loaded[provided.provider.plugin].api_version
     if kind == "methods":
         details["paper"] = provided.record.paper
         details["needs"] = to_plain(provided.record.needs)

@@ -18,7 +18,7 @@ from forget.method import Method, Needs, SupervisedSettings, TrainingSettings
 from forget.plugins import Kind, Provided
 from forget.restriction import Restriction
 from forget.session import Session
-from forget.settings import build, training_identity
+from forget.settings import build, setting_names, training_identity
 from forget.store.layout import RunFolder
 from forget.teaching import TeacherChoice, check_family, choose_teacher, why_pending
 from forget.training.interpolation import interpolation_label
@@ -300,7 +300,7 @@ def _settings(
     request: RunRequest,
     study: StudyEntry,
 ) -> TrainingSettings:
-    known = {field.name for field in attrs.fields(method.settings)}
+    known = setting_names(method.settings)
     advised = teacher.entry.sampling if teacher is not None and teacher.entry else {}
     # A study's settings are for all its methods: those a method does not know are not for it. So
     # are those that suit a teacher.

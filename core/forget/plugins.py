@@ -1,32 +1,34 @@
-"""Discovery of plugins: entry points only, broken ones kept apart, conflicts refused.
-
-Every plugin, ours included, is an entry point of the group ``forget``. pluggy has three habits that
-are handled here: an entry point that fails to import would kill the command, a second one of the
-same name would silently be ignored, and a misspelt hook would never be called.
-"""
+"""The records that plugins bring: checked, conflicts refused, broken plugins kept apart."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import attrs
-import pluggy
 
-from forget import hooks
 from forget.benchmark import Benchmark
 from forget.catalogue import Catalogue, TeacherEntry
 from forget.dataset import Dataset
+from forget.deprecation import RenamedMember
+from forget.discovery import Broken, Discovered, Loaded, Provider, discover, reason
 from forget.errors import PluginError, UnknownNameError
 from forget.method import Method
 from forget.teacher import Teacher, TeacherKind
 
-__all__ = ["Broken", "Kind", "Listing", "Plugins", "Provided", "Provider", "load_plugins"]
+__all__ = [
+    "Broken",
+    "Kind",
+    "Listing",
+    "Loaded",
+    "Plugins",
+    "Provided",
+    "Provider",
+    "check_record",
+    "load_plugins",
+]
 
 Kind = Literal["methods", "datasets", "teachers", "benchmarks"]
-T = TypeVar("T")
 
 _RECORDS: Mapping[Kind, tuple[type, ...]] = {
     "methods": (Method,),
@@ -34,19 +36,8 @@ _RECORDS: Mapping[Kind, tuple[type, ...]] = {
     "teachers": (Teacher, TeacherKind),
     "benchmarks": (Benchmark,),
 }
-
-
-@attrs.frozen
-class Provider:
-    """Who brings a record: plugin, distribution and version."""
-
-    plugin: str
-    distribution: str
-    version: str
-
-    def __str__(self) -> str:
-        """Write it as ``forget-llm 0.1.0``."""
-        return f"{self.distribution} {self.version}"
+_RENAMED: Mapping[Kind, Iterable[RenamedMember]] = {}
+"""Members of these contracts that plugins may still have under their old names."""
 
 
 @attrs.frozen
@@ -57,21 +48,14 @@ class Provided:
     provider: Provider
 
 
-@attrs.frozen
-class Broken:
-    """A plugin that cannot be used, and why."""
-
-    provider: Provider
-    reason: str
-
-
 @attrs.frozen(kw_only=True)
 class Listing:
     """One line of `forget list`.
 
     Attributes:
         name: The name on the command line.
-        kind: ``method``, ``dataset``, ``teacher``, ``benchmark``, ``model`` or ``study``.
+        kind: ``method``, ``dataset``, ``teacher``, ``benchmark``, ``model``, ``study`` or
+            ``plugin``.
         status: Whether it can be used, waits for a plugin, or has one that fails.
         summary: One line.
         provider: Distribution and version that bring it; empty while pending.
@@ -91,10 +75,10 @@ class Listing:
 class Plugins:
     """The plugins of this environment and the records they bring."""
 
-    def __init__(self, manager: pluggy.PluginManager, providers: Mapping[str, Provider]) -> None:
-        self._manager = manager
-        self._providers = dict(providers)
-        self.broken: list[Broken] = []
+    def __init__(self, discovered: Discovered) -> None:
+        self._manager = discovered.manager
+        self.loaded: Mapping[str, Loaded] = discovered.loaded
+        self.broken: list[Broken] = list(discovered.broken)
         self._records: dict[Kind, dict[str, Provided]] = {}
 
     def all(self, kind: Kind) -> dict[str, Provided]:
@@ -166,13 +150,14 @@ class Plugins:
             hook: Callable[[], Iterable[Any]] | None = getattr(plugin, f"forget_{kind}", None)
             if hook is None:
                 continue
-            provider = self._providers[name]
+            provider = self.loaded[name].provider
             try:
                 records = list(hook())
                 for record in records:
-                    _check_record(record, kind)
+                    _take_renamed(record, kind, provider)
+                    check_record(record, kind)
             except Exception as error:
-                self.broken.append(Broken(provider, _reason(error)))
+                self.broken.append(Broken(provider, reason(error)))
                 continue
             for record in records:
                 if record.name in found:
@@ -184,76 +169,24 @@ class Plugins:
 def load_plugins() -> Plugins:
     """Import every plugin of the entry-point group ``forget``.
 
-    The environment variable ``FORGET_PLUGINS`` (``a,b``) loads a subset, for debugging.
+    Raises:
+        PluginError: Two distributions bring a plugin of the same name.
+        UnknownNameError: ``FORGET_PLUGINS`` names a plugin that is not there.
+    """
+    return Plugins(discover())
+
+
+def _take_renamed(record: Any, kind: Kind, provider: Provider) -> None:
+    for member in _RENAMED.get(kind, ()):
+        member.take(record, f"a {kind[:-1]} of the plugin {provider.plugin!r} ({provider})")
+
+
+def check_record(record: Any, kind: Kind) -> None:
+    """Check that what a hook yields is a record of its kind.
 
     Raises:
-        PluginError: Two distributions bring a plugin of the same name, a hook is misspelt, or
-            ``FORGET_PLUGINS`` names a plugin that is not there.
+        PluginError: What it lacks.
     """
-    manager = pluggy.PluginManager("forget")
-    manager.add_hookspecs(hooks)
-    providers: dict[str, Provider] = {}
-    broken: list[Broken] = []
-    for point in _selected(_discovered()):
-        provider = _provider(point)
-        try:
-            module = point.load()
-        except Exception as error:
-            broken.append(Broken(provider, _reason(error)))
-            continue
-        manager.register(module, name=point.name)
-        providers[point.name] = provider
-    _refuse_misspelt_hooks(manager, providers)
-    plugins = Plugins(manager, providers)
-    plugins.broken.extend(broken)
-    return plugins
-
-
-def _discovered() -> dict[str, EntryPoint]:
-    """Collect the entry points by name, refusing two of one name."""
-    points: dict[str, EntryPoint] = {}
-    for point in entry_points(group=hooks.ENTRY_POINT_GROUP):
-        other = points.setdefault(point.name, point)
-        # One distribution seen twice on sys.path (an editable install) is not a conflict.
-        if (other.value, _provider(other)) != (point.value, _provider(point)):
-            raise PluginError(
-                f"Two installed distributions bring a plugin named {point.name!r}: "
-                f"{_provider(other)} and {_provider(point)}. Uninstall one of them."
-            )
-    return points
-
-
-def _selected(points: dict[str, EntryPoint]) -> list[EntryPoint]:
-    wanted = os.environ.get("FORGET_PLUGINS")
-    if wanted is None:
-        return [points[name] for name in sorted(points)]
-    names = [name.strip() for name in wanted.split(",") if name.strip()]
-    for name in names:
-        if name not in points:
-            raise UnknownNameError("plugin", name, points, hint="(asked for by FORGET_PLUGINS)")
-    return [points[name] for name in names]
-
-
-def _provider(point: EntryPoint) -> Provider:
-    if point.dist is None:
-        return Provider(point.name, "unknown distribution", "")
-    return Provider(point.name, point.dist.name, point.dist.version)
-
-
-def _refuse_misspelt_hooks(
-    manager: pluggy.PluginManager, providers: Mapping[str, Provider]
-) -> None:
-    for name, plugin in manager.list_name_plugin():
-        for caller in manager.get_hookcallers(plugin) or ():
-            if not caller.has_spec():
-                raise PluginError(
-                    f"The plugin {name!r} ({providers[name]}) implements a hook "
-                    f"{caller.name!r} that does not exist. The hooks are "
-                    f"{', '.join(hook for hook in hooks.__all__ if hook.startswith('forget_'))}."
-                )
-
-
-def _check_record(record: Any, kind: Kind) -> None:
     contracts = _RECORDS[kind]
     # A class has every attribute its objects have, so a forgotten pair of brackets would pass.
     if isinstance(record, type) or not isinstance(record, contracts):
@@ -274,11 +207,6 @@ def _conflict(word: str, name: str, found: Mapping[str, Provided], provider: Pro
         f"Two plugins bring a {word} named {name!r}: {found[name].provider.plugin!r} "
         f"({found[name].provider}) and {provider.plugin!r} ({provider}). Uninstall one of them."
     )
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}"
 
 
 def _installed(name: str, kind: Kind, provided: Provided) -> Listing:

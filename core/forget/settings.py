@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar, get_type_hints
 import attrs
 
 from forget.convert import BadValue, structure, type_name
+from forget.deprecation import current_names, deprecated_fields, told_already
 from forget.errors import SettingsError, nearest
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "identity",
     "parse_assignments",
     "setting",
+    "setting_names",
     "training_identity",
     "variant_setting",
 ]
@@ -92,6 +94,11 @@ def describe(cls: type) -> list[SettingInfo]:
     ]
 
 
+def setting_names(cls: type) -> set[str]:
+    """Return the names that a class takes for its settings, old ones that still work included."""
+    return {field.name for field in attrs.fields(cls)} | deprecated_fields(cls).keys()
+
+
 def identity(settings: Any) -> dict[str, Any]:
     """Return those settings that decide what comes out: all but the technical ones."""
     return {
@@ -124,7 +131,11 @@ def build(cls: type[T], *layers: Mapping[str, Any], where: str) -> T:
     fields = {f.name: f for f in attrs.fields(cls)}  # type: ignore[arg-type]
     hints = _hints(cls)  # type: ignore[arg-type]
     values: dict[str, Any] = {}
-    for name, value in _merged(list(fields.values()), layers).items():
+    try:
+        renamed = [current_names(cls, layer, f"setting {{!r}} of {where}") for layer in layers]
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    for name, value in _merged(list(fields.values()), renamed).items():
         if name not in fields:
             raise SettingsError(_unknown(name, list(fields), where))
         try:
@@ -135,7 +146,8 @@ def build(cls: type[T], *layers: Mapping[str, Any], where: str) -> T:
                 f"but is {value!r}."
             ) from None
         _check_range(values[name], fields[name], where)
-    return cls(**values)
+    with told_already():
+        return cls(**values)
 
 
 @cache

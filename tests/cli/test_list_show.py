@@ -15,7 +15,7 @@ from forget.catalogue import load_catalogue
 from forget.cli import group
 from forget.errors import UnknownNameError
 
-KINDS = ("methods", "datasets", "teachers", "benchmarks", "models", "studies")
+KINDS = ("methods", "datasets", "teachers", "benchmarks", "models", "studies", "plugins")
 SIX = ["gt-sft", "sf-sft", "cf-sft", "grpo", "spin", "pi"]
 
 
@@ -71,7 +71,7 @@ def test_every_kind_has_the_documented_shape(kind: str) -> None:
 
 
 def test_without_a_kind_all_kinds_are_listed() -> None:
-    assert listed() == [line for kind in KINDS for line in listed(kind)]
+    assert listed() == [line for kind in KINDS[:-1] for line in listed(kind)]
 
 
 def test_all_six_methods_of_the_tracker_are_listed() -> None:
@@ -187,6 +187,34 @@ def test_a_method_of_a_plugin_is_listed(site: Site) -> None:
     line = by_name(listed("methods"))["made"]
     assert line["status"] == "installed"
     assert line["provider"] == "forget-made 2.5"
+
+
+def test_plugins_say_what_they_bring_and_what_they_are_written_for(site: Site) -> None:
+    code = method("made") + '\nFORGET_API_VERSION = "1.0"\n'
+    site.install("forget-made", code, plugin="made-things", version="2.5")
+    site.install("forget-empty", "")
+    site.install("forget-later", 'FORGET_API_VERSION = "99.0"')
+    site.install("forget-half", method("half", without="paper"))
+    lines = by_name(listed("plugins"))
+    assert all(line["kind"] == "plugin" for line in lines.values())
+    assert (lines["gt-sft"]["summary"], lines["gt-sft"]["status"]) == (
+        "methods: gt-sft (plugin API 1.0)",
+        "installed",
+    )
+    assert lines["made-things"]["summary"] == "methods: made (plugin API 1.0)"
+    assert lines["made-things"]["provider"] == "forget-made 2.5"
+    assert lines["forget-empty"]["summary"] == "nothing (plugin API 1.0)"
+    assert {name for name, line in lines.items() if line["status"] == "broken"} == {
+        "forget-later",
+        "forget-half",
+    }
+    assert "pip install --upgrade forget-llm" in lines["forget-later"]["remedy"]
+    assert forget("list", "plugins").exit_code == 0
+
+
+def test_what_a_plugin_brings_says_which_version_it_is_written_for(site: Site) -> None:
+    site.install("forget-made", method("made") + '\nFORGET_API_VERSION = "1.0"\n')
+    assert json.loads(forget("show", "made", "--json").stdout)["plugin_api"] == "1.0"
 
 
 @pytest.mark.parametrize("arguments", [[], ["methods"]])

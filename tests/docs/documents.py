@@ -21,6 +21,7 @@ __all__ = [
     "epilogs",
     "headings",
     "inline_code",
+    "markdown",
     "prose",
     "source_files",
     "split_command",
@@ -152,6 +153,19 @@ def tables(text: str) -> list[list[list[str]]]:
         if not all(re.fullmatch(r":?-+:?", cell) for cell in cells):
             found[-1].append([re.sub(r"\\([|<])", r"\1", cell) for cell in cells])
     return found
+
+
+def markdown(heading: list[str], rows: list[list[str]]) -> str:
+    """Write a table."""
+    lines = [heading, ["---"] * len(heading), *rows]
+    text = "\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in lines)
+    return text.replace("|  |", "| |").replace("|  |", "| |") + "\n"
+
+
+def _escaped(cell: str) -> str:
+    """Escape what would end a cell, and outside of code what would begin a tag."""
+    outside = re.sub(r"(`[^`]*`)|<", lambda match: match[1] or "\\<", cell)
+    return outside.replace("|", "\\|")
 
 
 def commands(where: str, text: str, program: str) -> Iterator[Command]:

@@ -34,6 +34,8 @@ TEXTS = {name: document(name) for name in documents()} | dict(epilogs())
 COMMANDS = [c for name, text in TEXTS.items() for c in commands(name, text, "forget")]
 REFUSED = [c for c in COMMANDS if c.refused]
 NEEDS_A_RUN = "holds a run with other settings"
+SET_UP = "docs/reference/errors.md"
+"""Its examples need more than a command, which `test_errors` gives them."""
 
 # What the example plugin brings; it is not installed where the tests run.
 EXAMPLE = {
@@ -230,7 +232,9 @@ def test_registry_files_in_documents_load(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [c for c in REFUSED if NEEDS_A_RUN not in c.output], ids=where_and_line
+    "command",
+    [c for c in REFUSED if NEEDS_A_RUN not in c.output and c.where != SET_UP],
+    ids=where_and_line,
 )
 def test_a_mistake_is_answered_as_documented(
     command: Command,

@@ -25,6 +25,7 @@ from docs.documents import (
     document,
     headings,
     inline_code,
+    markdown,
     source_files,
     tables,
 )
@@ -63,14 +64,6 @@ from scheduler.slurm.stub_study import StubStudy
 from study_data import make_run, make_store, reseal, trajectories
 
 Row = list[str]
-
-
-def markdown(heading: Row, rows: list[Row]) -> str:
-    """Write a table, to be pasted."""
-    lines = [heading, ["---"] * len(heading), *rows]
-    escaped = [[re.sub(r"([|<])", r"\\\1", cell) for cell in line] for line in lines]
-    text = "\n".join(f"| {' | '.join(line)} |" for line in escaped)
-    return text.replace("|  |", "| |").replace("|  |", "| |") + "\n"
 
 
 def assert_table(found: list[Row], heading: Row, rows: list[Row]) -> None:

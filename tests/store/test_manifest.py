@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from forget.errors import StorageError
+from forget.errors import DataError, StorageError
 from forget.store import manifest as module
 from forget.store.manifest import (
     MANIFEST,
@@ -190,3 +190,16 @@ def test_the_kind_alone_is_told_as_with_all_else(tmp_path: Path, damage: Any) ->
     damage(tmp_path)
     manifest = read_manifest(tmp_path)
     assert complete_kind(str(tmp_path)) == (manifest.kind if manifest else None)
+
+
+@pytest.mark.parametrize("read", [read_manifest, verify, complete_kind])
+def test_a_folder_of_a_later_release_is_not_taken_for_unfinished(folder: Path, read: Any) -> None:
+    seal(folder, "data", {})
+    plain = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps({**plain, "format": 2, "files": ["another shape"]}))
+    with pytest.raises(DataError) as caught:
+        read(folder)
+    assert str(caught.value) == (
+        f"{folder} was written by a later forget: it has format 2, and this one reads formats up "
+        "to 1. Upgrade it (pip install --upgrade forget-llm), or take another folder."
+    )

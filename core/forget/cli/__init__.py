@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -74,6 +76,29 @@ def group() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the documented status."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _warning_shower()
+        _run(arguments)
+
+
+def _warning_shower() -> Callable[..., None]:
+    """Return what shows users once, in a line, which things that they have written are to go."""
+    as_python_does = warnings.showwarning
+    told: set[str] = set()
+
+    def show(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
+        from forget.deprecation import DeprecatedSettingWarning
+
+        if not issubclass(category, DeprecatedSettingWarning):
+            as_python_does(message, category, *place, **more)
+        elif str(message) not in told:
+            told.add(str(message))
+            click.secho(f"forget: {message}", fg="yellow", err=True)
+
+    return show
+
+
+def _run(arguments: list[str] | None) -> NoReturn:
     from forget.errors import ForgetError
 
     try:

@@ -12,13 +12,15 @@ from forget.cli.options import json_option, registry_option
 if TYPE_CHECKING:
     from forget.plugins import Listing
 
-_KINDS = ("methods", "datasets", "teachers", "benchmarks", "models", "studies")
+_EVERYTHING = ("methods", "datasets", "teachers", "benchmarks", "models", "studies")
+_KINDS = (*_EVERYTHING, "plugins")
 
 _EPILOG = """\b
 Examples:
   forget list
   forget list methods
   forget list benchmarks --json
+  forget list plugins
 """
 
 
@@ -27,14 +29,14 @@ Examples:
 @registry_option
 @json_option
 def command(kind: str | None, registries: tuple[Path, ...], as_json: bool) -> None:
-    """List what there is of one KIND, or of all: installed, pending and broken."""
+    """List what there is of one KIND, or of all but plugins: installed, pending and broken."""
     from forget.catalogue import load_catalogue
     from forget.convert import to_plain
     from forget.listing import list_broken, list_kind
     from forget.plugins import load_plugins
 
     catalogue, plugins = load_catalogue(registries), load_plugins()
-    chosen = (kind,) if kind else _KINDS
+    chosen = (kind,) if kind else _EVERYTHING
     found = {name: list_kind(name, catalogue, plugins) for name in chosen}
     broken = list_broken(plugins)
     if as_json:

@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from forget.doctor.diagnosis import Check, Found
+from forget.hooks import API_VERSION
 from forget.inference.machine import Device, gpu_names, package_version
 from forget.plugins import Plugins
 from forget.session import Session, check_engine
@@ -178,6 +179,7 @@ def _plugins(plugins: Plugins) -> Found:
         kind: len(plugins.all(kind)) for kind in ("methods", "datasets", "teachers", "benchmarks")
     }
     text = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    text += f"; plugin API {API_VERSION}"
     broken = "; ".join(
         f"{b.provider.plugin} ({b.provider}) is broken: {b.reason}" for b in plugins.broken
     )

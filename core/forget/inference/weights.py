@@ -43,7 +43,10 @@ def check_model_folder(folder: Path) -> None:
         ModelError: Something is missing or cut short; the message names the file.
     """
     if not folder.is_dir():
-        raise ModelError(f"There is no model folder {folder}.")
+        raise ModelError(
+            f"There is no model folder {folder}. Name one that is there, a model of `forget list "
+            "models`, or an id on the Hugging Face Hub."
+        )
     names = ("config.json", "adapter_config.json")
     configs = {name: _read_json(folder / name) for name in names if (folder / name).is_file()}
     if not configs:

@@ -11,6 +11,7 @@ import attrs
 from packaging.version import Version
 
 from forget.errors import OutputError
+from forget.hooks import API_VERSION
 from forget.scaffold.naming import Names, PluginKind
 from forget.store.atomic import ensure_writable, staged_folder
 
@@ -53,7 +54,12 @@ def render(names: Names, version: str) -> dict[str, str]:
     environment = _environment()
     values = attrs.asdict(names)
     wanted = Version(version).public  # a requirement may not name more
-    context = {**values, "version": wanted, "command": COMMANDS[names.kind].format(**values)}
+    context = {
+        **values,
+        "version": wanted,
+        "api_version": API_VERSION,
+        "command": COMMANDS[names.kind].format(**values),
+    }
     templates = {**_COMMON, **_BESIDE.get(names.kind, {})}
     return {
         path.format(**values): environment.get_template(f"{name.format(**values)}.jinja").render(

@@ -13,11 +13,13 @@ from typing import Any
 import attrs
 
 from forget.convert import to_plain
+from forget.errors import DataError
 from forget.store.atomic import storage_errors, write_json
 
 __all__ = [
     "MANIFEST",
     "Manifest",
+    "check_format",
     "complete_kind",
     "fault",
     "file_digest",
@@ -92,6 +94,9 @@ def read_manifest(folder: Path | str) -> Manifest | None:
     """Return the manifest of a folder whose files all have their sizes; None if it is incomplete.
 
     Digests are not computed: see `verify`.
+
+    Raises:
+        DataError: A later release wrote it, and it is not known what it means.
     """
     manifest = _parsed(folder)
     if manifest is None:
@@ -107,10 +112,31 @@ def complete_kind(folder: str) -> str | None:
     """
     try:
         plain = json.loads(_content(f"{folder}/{MANIFEST}"))
+        check_format(folder, plain, _FORMAT)
         sizes = [(name, file["bytes"]) for name, file in plain["files"].items()]
         return str(plain["kind"]) if _have(folder, sizes) else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def check_format(folder: Path | str, head: Mapping[str, Any], known: int) -> None:
+    """Refuse a folder of a later release, which is not to be taken for damaged and done again.
+
+    Args:
+        folder: It.
+        head: What the file says that describes it, with its ``format``.
+        known: The latest format that can be read here.
+
+    Raises:
+        DataError: It has a later one.
+    """
+    found = head.get("format")
+    if isinstance(found, int) and found > known:
+        raise DataError(
+            f"{folder} was written by a later forget: it has format {found}, and this one reads "
+            f"formats up to {known}. Upgrade it (pip install --upgrade forget-llm), or take "
+            "another folder."
+        )
 
 
 def _have(folder: Path | str, sizes: Iterable[tuple[str, int]]) -> bool:
@@ -141,6 +167,7 @@ def _parsed(folder: Path | str) -> Manifest | None:
     """Return what a manifest says, whatever has become of the files; None if it is none."""
     try:
         plain = json.loads(_content(f"{folder}/{MANIFEST}"))
+        check_format(folder, plain, _FORMAT)
         files = {str(name): (int(f["bytes"]), f["sha256"]) for name, f in plain["files"].items()}
         return Manifest(kind=plain["kind"], details=dict(plain["details"]), files=files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -148,7 +175,11 @@ def _parsed(folder: Path | str) -> Manifest | None:
 
 
 def verify(folder: Path) -> Manifest | None:
-    """Return the manifest if every file still has its digest, else None."""
+    """Return the manifest if every file still has its digest, else None.
+
+    Raises:
+        DataError: See `read_manifest`.
+    """
     manifest = read_manifest(folder)
     if manifest is None:
         return None

@@ -16,7 +16,7 @@ from forget.evaluation.harness import BoundTask, bind
 from forget.evaluation.taskfiles import task_folder
 from forget.inference.engine import Generate, Score
 from forget.mirror import Mirror, chosen_mirror
-from forget.testing.claims import check_names
+from forget.testing.claims import check_names, heeds_deprecations
 from forget.testing.processes import elsewhere
 
 __all__ = ["BenchmarkConformance"]
@@ -30,6 +30,7 @@ GUESSES = 2000
 KINDS = {"loglikelihood": Score, "generation": Generate}
 
 
+@heeds_deprecations
 class BenchmarkConformance:
     """What every benchmark must be.
 

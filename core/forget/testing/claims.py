@@ -6,10 +6,16 @@ import re
 from typing import Any
 
 import attrs
+import pytest
 
 from forget.settings import describe
 
-__all__ = ["check_names", "check_settings"]
+__all__ = ["check_names", "check_settings", "heeds_deprecations"]
+
+heeds_deprecations = pytest.mark.filterwarnings(
+    "error::forget.deprecation.ForgetDeprecationWarning"
+)
+"""Marks tests of a plugin, which fail where it uses what is to go."""
 
 
 def check_names(record: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from forget.completion import Completion
 from forget.dataset import DataAccess, Dataset, Example, Verdict
-from forget.testing.claims import check_names
+from forget.testing.claims import check_names, heeds_deprecations
 from forget.testing.processes import elsewhere
 from forget.testing.sums import NoData
 
@@ -43,6 +43,7 @@ ODD_TEXTS = (
 Splits = Mapping[str, Sequence[Example]]
 
 
+@heeds_deprecations
 class DatasetConformance:
     """What every dataset must do.
 

@@ -15,7 +15,7 @@ from forget.errors import DataError, FrozenRunError, RequestError
 from forget.method import Method, Needs, TrainingSettings
 from forget.store.layout import checkpoint_name
 from forget.store.manifest import verify
-from forget.testing.claims import check_names, check_settings
+from forget.testing.claims import check_names, check_settings, heeds_deprecations
 from forget.testing.sums import Graded, NoData
 from forget.testing.workbench import Workbench, content
 from forget.training.length import Foreseeable
@@ -33,6 +33,7 @@ class Twins(Graded):
         return [example for example in super().load(split, data) for _ in range(2)]
 
 
+@heeds_deprecations
 class MethodConformance:
     """What every method must do, on a model of a few thousand weights.
 

@@ -21,7 +21,7 @@ from forget.teacher import (
     TeacherSettings,
     TeacherSetup,
 )
-from forget.testing.claims import check_names, check_settings
+from forget.testing.claims import check_names, check_settings, heeds_deprecations
 from forget.testing.tiny import make_model
 
 __all__ = ["TeacherConformance", "TeacherKindConformance"]
@@ -40,6 +40,7 @@ CHAT: Sequence[Message] = (
 QUESTIONS = ("What is 1 plus 2?", "Name a colour.", "Wie heißt Du? \U0001f600", "2\n+\n2")
 
 
+@heeds_deprecations
 class TeacherConformance:
     """What every teacher must do.
 
@@ -175,6 +176,7 @@ class TeacherConformance:
             pytest.skip("it does not promise to repeat itself: `repeats` is False")
 
 
+@heeds_deprecations
 class TeacherKindConformance(TeacherConformance):
     """What every kind of teachers must do, and the teachers that it opens.
 

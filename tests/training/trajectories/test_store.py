@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from forget.completion import Completion
+from forget.errors import DataError
 from forget.training.trajectories.store import (
     About,
     CompletionStore,
@@ -100,3 +101,22 @@ def test_head_says_whose_completions_these_are(store: CompletionStore) -> None:
 
 def test_empty_store(tmp_path: Path) -> None:
     assert open_store(tmp_path, "d", "t", teacher={}, sampling={}).read() == {}
+
+
+def test_a_store_of_a_later_release_is_left_alone(store: CompletionStore) -> None:
+    store.describe(About(dataset="d", teacher={}, sampling={}, questions=3, samples=1))
+    head = json.loads((store.folder / "store.json").read_text())
+    (store.folder / "store.json").write_text(json.dumps({**head, "format": 2}))
+    lines = store.folder / "completions.jsonl"
+    lines.write_text(lines.read_text().replace("ask", "question"))
+    before = lines.read_bytes()
+    for read in (store.read, lambda: read_about(store.folder)):
+        with pytest.raises(DataError, match="written by a later forget: it has format 2"):
+            read()
+    assert lines.read_bytes() == before
+
+
+@pytest.mark.parametrize("head", ["", "{", "[]", '{"format": "new"}'])
+def test_a_damaged_head_does_not_hide_completions(store: CompletionStore, head: str) -> None:
+    (store.folder / "store.json").write_text(head)
+    assert len(store.read()) == 3

@@ -24,6 +24,7 @@ from forget.errors import DataError
 from forget.store import journal
 from forget.store.atomic import write_json
 from forget.store.layout import slug
+from forget.store.manifest import check_format
 
 __all__ = [
     "ABOUT",
@@ -115,7 +116,11 @@ class CompletionStore:
         """Return the completions by the hash of their prompt; lines that are not whole go.
 
         They are taken out of the file too, or the next line would be written behind half a one.
+
+        Raises:
+            DataError: A later release wrote them.
         """
+        _refuse_later(self.folder)
         lines = list(scan(self.folder))
         whole = [line.stored for line in lines if line.stored is not None]
         if len(whole) < len(lines):
@@ -176,6 +181,7 @@ def read_about(folder: Path) -> About:
     """
     try:
         head = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        check_format(folder, head, _FORMAT)
         asked = head["asked"]
         return About(
             dataset=str(head["dataset"]),
@@ -190,6 +196,16 @@ def read_about(folder: Path) -> About:
         raise DataError(
             f"{folder / ABOUT} is not the head of a store of completions: it was cut or edited."
         ) from error
+
+
+def _refuse_later(folder: Path) -> None:
+    """Refuse a store of a later release, whose lines would look damaged and be taken out."""
+    try:
+        head = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # it is written anew before anything is asked
+        return
+    if isinstance(head, dict):
+        check_format(folder, head, _FORMAT)
 
 
 def read_contents(folder: Path) -> Contents:

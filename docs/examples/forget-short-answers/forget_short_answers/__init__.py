@@ -10,6 +10,8 @@ from forget.hooks import hookimpl
 from forget.method import Method, Needs, PrepareTask, TrainingSettings, TrainTask
 from forget.settings import setting
 
+FORGET_API_VERSION = "1.0"
+
 
 @attrs.frozen(kw_only=True)
 class ShortAnswersSettings(TrainingSettings):
