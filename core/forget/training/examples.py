@@ -182,7 +182,9 @@ def _short_enough(
     kept = []
     with task.progress.task("tokenising", len(source)) as advance:
         for index, item in enumerate(source):
-            answers = [item.completion] if item.rejected is None else [item.completion, item.rejected]
+            answers = (
+                [item.completion] if item.rejected is None else [item.completion, item.rejected]
+            )
             encoded = [encode(tokenizer, item.messages, answer) for answer in answers]
             if all(map(fits, encoded)):
                 kept.append((index, sum(sum(each.completion_mask) for each in encoded)))
