@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from fake_distributions import pending_method
+from fake_distributions import Site, pending_method
 from forget.cli import main
 from forget.errors import BusyError
 from forget.store.lock import exclusive
@@ -255,6 +255,40 @@ def test_settings_that_left_nothing_to_train_on_can_be_changed(
     assert "max_length" in said
     status, _, _ = forget([*arguments(tiny_model, tmp_path / "out"), "--max-steps=2"], capsys)
     assert status == 0
+
+
+CHECKING = """
+from forget.errors import DataError
+from forget.hooks import hookimpl
+from forget_methods.gt_sft import GtSft
+
+class Made(GtSft):
+    name = "made"
+
+    def check(self, settings):
+        if settings.lr == 1:
+            raise DataError("there is no such file")
+
+@hookimpl
+def forget_methods():
+    yield Made()
+"""
+
+
+@pytest.mark.slow
+def test_what_a_methods_settings_name_is_looked_at_before_anything_is_written(
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Site(tmp_path / "site", monkeypatch).install("made", CHECKING)
+    out = tmp_path / "out"
+    command = [*arguments(tiny_model, out), "--method=made", "--max-steps=2"]
+    status, _, said = forget([*command, "--set=lr=1"], capsys)
+    assert (status, said) == (2, "forget: there is no such file\n")
+    assert not out.exists()
+    assert forget(command, capsys)[0] == 0
 
 
 def test_two_processes_do_not_work_on_one_run(

@@ -15,7 +15,15 @@ from forget.progress import Progress, Silent
 from forget.settings import setting
 from forget.teacher import Teacher
 
-__all__ = ["Method", "Needs", "PrepareTask", "SupervisedSettings", "TrainTask", "TrainingSettings"]
+__all__ = [
+    "Checking",
+    "Method",
+    "Needs",
+    "PrepareTask",
+    "SupervisedSettings",
+    "TrainTask",
+    "TrainingSettings",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -265,5 +273,21 @@ class Method(Protocol):
 
         Where the settings ask for several processes, each of them calls it with the same task; what
         a method itself writes goes through `forget.training.together`.
+        """
+        ...
+
+
+@runtime_checkable
+class Checking(Protocol):
+    """What a `Method` may have besides: its settings name something outside, a file for instance.
+
+    It is asked before a run writes anything, and not any more once its data are prepared.
+    """
+
+    def check(self, settings: Any) -> None:
+        """Find what is wrong with what the settings name.
+
+        Raises:
+            RequestError: It is not there, or not what it must be; says what to do.
         """
         ...

@@ -16,7 +16,7 @@ from forget.evaluation.record import ModelLine, SweepRecord, write_record
 from forget.evaluation.sweep import Sweep
 from forget.inference.models import obtain_model
 from forget.inference.weights import model_digest
-from forget.method import Method, PrepareTask, TrainTask
+from forget.method import Checking, Method, PrepareTask, TrainTask
 from forget.plan import Run, wise_folders, wise_name
 from forget.progress import Progress
 from forget.provenance import provenance
@@ -175,11 +175,14 @@ def preflight(runs: Sequence[Run], session: Session, *, elsewhere: bool = False)
     Raises:
         FrozenRunError: A run directory holds a run with other settings.
         DataError: A data file, or the file of examples to replay, is corrupt or not there.
-        RequestError: A teacher, which is still needed, cannot be used on this machine.
+        RequestError: A teacher, which is still needed, cannot be used on this machine, or what a
+            method's settings name is not what it must be.
         SettingsError: It has fewer GPUs than a training is to have processes.
     """
     for run in runs:
         check_frozen(run) if elsewhere else check_ready(run)
+        if isinstance(run.method.record, Checking) and read_manifest(run.folder.data) is None:
+            run.method.record.check(run.settings)
     for exam in {exam.key(): exam for run in runs for exam in run.exams}.values():
         exam.check()
     for run in {_training_key(run): run for run in runs}.values():

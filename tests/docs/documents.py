@@ -90,11 +90,13 @@ def source_files(*suffixes: str) -> list[Path]:
     found = [path for path in ROOT.iterdir() if path.is_file() and path.name[0] != "."]
     for folder in folders:
         found += [path for path in folder.rglob("*") if path.is_file()]
-    return sorted(
-        path
-        for path in found
-        if path.suffix in suffixes and not _OUTPUT_FOLDERS & set(path.relative_to(ROOT).parts[1:])
-    )
+    return sorted(path for path in found if path.suffix in suffixes and _is_source(path))
+
+
+def _is_source(path: Path) -> bool:
+    """Say whether a file is of ours: not an output, and not in a tool's own folder."""
+    parts = path.relative_to(ROOT).parts[1:]
+    return not _OUTPUT_FOLDERS & set(parts) and all(part[0] != "." for part in parts[:-1])
 
 
 def documents() -> list[str]:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import re
-import subprocess
-import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +13,8 @@ import attrs
 import pytest
 from click.testing import CliRunner
 
-from docs.documents import DOCS, ROOT, commands, document, inline_code, tables
-from fake_distributions import Site
+from docs.documents import commands, document, inline_code, tables
+from docs.examples import ExampleDistribution, printed_files
 from forget import hooks
 from forget.benchmark import Benchmark
 from forget.catalogue import load_catalogue
@@ -37,8 +33,7 @@ from forget.testing import (
 )
 
 GUIDE = document("docs/how-to/writing-a-plugin.md")
-EXAMPLE = DOCS / "examples" / "forget-short-answers"
-PROJECT = tomllib.loads((EXAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXAMPLE = ExampleDistribution("forget-short-answers")
 RECORDS: dict[Kind, tuple[str, type]] = {
     "methods": ("short-answers", Method),
     "datasets": ("doubling", Dataset),
@@ -49,14 +44,9 @@ RECORDS: dict[Kind, tuple[str, type]] = {
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Install the example as `pip install --editable` would: its folder and its metadata."""
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    monkeypatch.syspath_prepend(EXAMPLE)
-    site = Site(tmp_path / "site", monkeypatch)
-    site.metadata(PROJECT["name"], PROJECT["entry-points"]["forget"], PROJECT["version"])
-    yield
-    for name in [n for n in sys.modules if n.partition(".")[0] == "forget_short_answers"]:
-        del sys.modules[name]
+    """Have the example installed."""
+    with EXAMPLE.installed(tmp_path / "site", monkeypatch):
+        yield
 
 
 def record(kind: Kind, tmp_path: Path) -> Any:
@@ -89,13 +79,7 @@ def test_every_member_of_a_record_is_documented(kind: Kind) -> None:
 
 
 def test_the_files_of_the_example_are_printed_as_they_are() -> None:
-    printed = dict(
-        re.findall(r"^`([^`\n]+)`:\n\n```\w+\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
-    )
-    files = [p for p in EXAMPLE.rglob("*") if p.suffix in (".py", ".toml", ".yaml")]
-    assert printed == {
-        path.relative_to(EXAMPLE).as_posix(): path.read_text(encoding="utf-8") for path in files
-    }
+    assert printed_files(GUIDE) == EXAMPLE.files()
 
 
 def test_modules_named_in_the_guide_exist() -> None:
@@ -190,20 +174,9 @@ def test_its_method_prepares_and_trains(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.slow
 def test_its_tests_pass() -> None:
-    """As its author runs them; settings of our own pytest hold, so that warnings are errors."""
-    command = [sys.executable, "-B", "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider"]
-    folder = EXAMPLE / "tests"
-    done = subprocess.run(
-        [*command, "-c", str(ROOT / "pyproject.toml"), str(folder)],
-        env={**os.environ, "PYTHONPATH": str(EXAMPLE), "PYTEST_ADDOPTS": ""},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
     kits = (MethodConformance, DatasetConformance, TeacherConformance, BenchmarkConformance)
     collected = [name for kit in kits for name in dir(kit) if name.startswith("test_")]
-    assert int(re.findall(r"(\d+) passed", done.stdout)[0]) >= len(collected)
+    assert EXAMPLE.passed() >= len(collected)
 
 
 @pytest.mark.usefixtures("installed")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from forget.errors import DataError
-from forget.evaluation.taskfiles import task_definition, task_folder
+from forget.evaluation.taskfiles import task_definition, task_folder, task_sources
 
 
 def test_the_task_folder_is_found_without_lm_eval() -> None:
@@ -59,3 +59,16 @@ def test_what_is_no_task_file(tmp_path: Path) -> None:
         "dataset_path: a/b\ndataset_kwargs: {revision: abc}\nvalidation_split: dev\n"
     )
     assert task_definition(tmp_path / "made.yaml") == ("a/b", None, "abc", "dev")
+
+
+def test_data_beside_the_code_of_a_task_count(tmp_path: Path) -> None:
+    """Whoever changes a question has other items, and old answers are not used for them."""
+    task, code, data, notes = (
+        tmp_path / name for name in ("made.yaml", "items.py", "items.jsonl", "notes.md")
+    )
+    task.write_text("custom_dataset: !function items.dataset\n")
+    for path in (code, data, notes):
+        path.write_text("{")
+    assert set(task_sources(task)) == {task, code, data}
+    task.write_text("dataset_path: a/b\n")
+    assert task_sources(task) == [task]

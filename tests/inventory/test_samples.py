@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from forget.dataset import Example
@@ -21,10 +22,12 @@ from forget.inventory.samples import (
 )
 from forget.mirror import Mirror
 from forget.progress import Silent
-from forget.training import read_examples
+from forget.testing import Workbench
+from forget.training import read_examples, write_examples
 from forget.training.masking import encode
 from forget.training.trajectories.store import LINES
 from forget_datasets.arithmetic import Arithmetic
+from forget_methods.gt_sft import GtSft
 from study_data import GT, SF
 
 
@@ -80,6 +83,16 @@ def test_lengths(out: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(samples, "MAX_MEASURED", 3)
     found = measure(rows, tokenizer, Silent())
     assert (found.rows, found.measured) == (8, 3)
+
+
+def test_both_answers_of_a_pair_are_shown(out: Path) -> None:
+    data = out / GT.format(0) / "data"
+    [pair, single, *_] = read_examples(data)
+    task = Workbench(GtSft(), out / "pairs").prepare_task("run", max_length=512)
+    write_examples(task, [attrs.evolve(pair, rejected="no"), single])
+    rows = folder_rows(task.output)
+    assert [row.completion for row in rows] == [pair.completion, "no", single.completion]
+    assert [row.id for row in rows] == [pair.id, f"{pair.id} (rejected)", single.id]
 
 
 def test_a_choice(out: Path) -> None:

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from built_distributions import ROOT, build
+
 if find_spec("hatchling") is None:
     pytest.skip("hatchling is not installed; nothing can be built", allow_module_level=True)
 
-ROOT = Path(__file__).parents[2]
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT: dict[str, Any] = PYPROJECT["project"]
 VERSION = PROJECT["version"]
@@ -37,19 +38,6 @@ class Built(NamedTuple):
     sdist: Path
     wheel: Path
     wheel_from_sdist: Path
-
-
-def build(project: Path, target: str, folder: Path) -> Path:
-    """Build one file with the hatchling of this environment, without a network."""
-    folder.mkdir()
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)],
-        cwd=project,
-        check=True,
-        capture_output=True,
-    )
-    [made] = folder.iterdir()
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -253,6 +241,38 @@ def test_it_does_not_need_the_large_libraries_to_explain_itself(
 ) -> None:
     for arguments in (["--help"], ["show", "gt-sft"], ["show", "mini"], ["run", "--help"]):
         assert run(environment, f"from forget.cli import main; main({arguments!r})", tmp_path)
+
+
+# --- by the tools of those who publish and install
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("twine") is None, reason="twine is not installed")
+def test_an_index_would_take_it(built: Built) -> None:
+    """Metadata and description are what an index takes, and renders."""
+    files = [str(built.sdist), str(built.wheel)]
+    succeeds("-m", "twine", "check", "--strict", *files)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("check_wheel_contents") is None, reason="it is not installed")
+def test_the_wheel_has_no_usual_fault(built: Built) -> None:
+    """Nothing twice, no bytecode, no tests, no other folder at the top than ours."""
+    options = ["--config", str(ROOT / "pyproject.toml")]
+    succeeds("-m", "check_wheel_contents", *options, str(built.wheel))
+
+
+def test_the_templates_of_plugins_are_there(built: Built) -> None:
+    templates = ROOT / "core/forget/scaffold/templates"
+    written = {f"forget/scaffold/templates/{path.relative_to(templates).as_posix()}"
+               for path in templates.rglob("*.jinja")}  # fmt: skip
+    assert len(written) > 9
+    assert written <= content(built.wheel).keys()
+
+
+def succeeds(*arguments: str) -> None:
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_it_is_cited_by_its_own_version() -> None:

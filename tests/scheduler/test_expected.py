@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from forget.dataset import Source
+from forget.errors import DataError
 from forget.method import TrainingSettings
 from forget.plan import Run, RunRequest, plan
 from forget.plugins import load_plugins
@@ -132,6 +133,24 @@ def test_a_method_that_does_not_tell(session: Session, tmp_path: Path) -> None:
     assert Expectations(session).to_come(run, 88) == Expected(None)
     run = attrs.evolve(run, settings=TrainingSettings(max_steps=25, checkpoint_every=10))
     assert Expectations(session).to_come(run, None) == Expected(3)
+
+
+class Counting(Silent):
+    """A method whose rows are those of a file, which is gone."""
+
+    def most_rows(self, settings: Any, examples: int) -> int:
+        raise DataError("there is no such file")
+
+    def length(self, settings: Any, rows: int) -> Length:
+        return Length((rows,))
+
+
+def test_rows_that_cannot_be_counted_are_for_the_run_to_say(
+    session: Session, tmp_path: Path
+) -> None:
+    run = planned(session, tmp_path)
+    run = attrs.evolve(run, method=attrs.evolve(run.method, record=Counting()))
+    assert Expectations(session).to_come(run, None) == Expected(None)
 
 
 def test_a_dataset_nobody_counts(session: Session, tmp_path: Path) -> None:

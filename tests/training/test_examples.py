@@ -4,12 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from forget.errors import DataError, StorageError
 from forget.method import PrepareTask
 from forget.store.manifest import read_manifest
 from forget.training import Conversation, read_examples, write_examples
+from forget.training.examples import content_digest
 from forget.training.masking import encode
 
 Make = Callable[..., PrepareTask]
@@ -115,3 +117,32 @@ def test_full_disk_leaves_nothing(
     with pytest.raises(StorageError, match="disk is full"):
         write_examples(prepare_task(), [conversation("a", "one")])
     assert list(tmp_path.iterdir()) == []
+
+
+def pair(name: str, completion: str, rejected: str) -> Conversation:
+    return attrs.evolve(conversation(name, completion), rejected=rejected)
+
+
+def test_pairs_come_back_and_both_answers_count(prepare_task: Make, tokenizer: Any) -> None:
+    task = prepare_task()
+    written = [pair("a", "one", "another one"), pair("b", "two", "")]
+    write_examples(task, written)
+    assert read_examples(task.output) == written
+    answers = [(item, answer) for item in written for answer in (item.completion, item.rejected)]
+    lengths = [sum(encode(tokenizer, i.messages, str(a)).completion_mask) for i, a in answers]
+    assert details(task)["completion_tokens"]["total"] == sum(lengths)
+
+
+@pytest.mark.parametrize("answers", [("word " * 100, "short"), ("short", "word " * 100)])
+def test_a_pair_is_dropped_if_either_answer_is_long(
+    prepare_task: Make, answers: tuple[str, str]
+) -> None:
+    task = prepare_task(max_length=60)
+    write_examples(task, [pair("a", *answers), pair("b", "short", "other")])
+    assert [c.id for c in read_examples(task.output)] == ["b"]
+
+
+def test_what_is_rejected_tells_data_apart() -> None:
+    plain = conversation("a", "one")
+    pairs = [pair("a", "one", "two"), pair("a", "one", "three")]
+    assert len({content_digest([item]) for item in (plain, *pairs)}) == 3

@@ -10,6 +10,10 @@ from forget.errors import DataError
 __all__ = ["TaskDefinition", "task_definition", "task_folder", "task_sources"]
 
 
+_CODE = ".py"
+_DATA = (".csv", ".json", ".jsonl", ".tsv", ".txt")
+
+
 def task_folder() -> Path:
     """Return lm-eval's own folder of task files, without importing lm-eval."""
     from importlib.util import find_spec
@@ -21,7 +25,9 @@ def task_folder() -> Path:
 
 
 def task_sources(task_file: Path) -> list[Path]:
-    """List the files that make a task: its YAML, what that includes, and the code it names.
+    """List the files that make a task: its YAML, what that includes, the code it names.
+
+    Code may import its neighbours and read the data beside it: all of them count.
 
     Args:
         task_file: The YAML file: absolute, or relative to lm-eval's own folder.
@@ -32,13 +38,13 @@ def task_sources(task_file: Path) -> list[Path]:
         if path in found or not path.is_file():
             continue
         found[path] = None
-        if path.suffix == ".py":
+        if path.suffix in (_CODE, *_DATA):
             continue
         text = path.read_text(encoding="utf-8")
         pending += [path.parent / name for name in _included(text)]
-        # Code may import its neighbours: all of them count.
         if "!function" in text:
-            pending += sorted(path.parent.glob("*.py"))
+            beside = sorted(path.parent.iterdir())
+            pending += [near for near in beside if near.suffix in (_CODE, *_DATA)]
     return list(found)
 
 

@@ -134,7 +134,7 @@ def dataset_rows(dataset: Dataset, split: str, data: DataAccess) -> list[Row]:
 
 
 def folder_rows(folder: Path) -> list[Row]:
-    """Return the examples of a data folder.
+    """Return the examples of a data folder; of a pair the rejected answer follows the other one.
 
     Raises:
         DataError: It is damaged.
@@ -151,12 +151,14 @@ def folder_rows(folder: Path) -> list[Row]:
 
     return [
         Row(
-            id=str(row["id"]),
+            id=f"{row['id']}{kind}",
             messages=row["prompt"],
-            completion=row.get("completion"),
+            completion=row.get(column),
             level=str(row.get("level") or ""),
         )
         for row in parquet.read_table(folder / DATA_FILE).to_pylist()
+        for column, kind in (("completion", ""), ("rejected", " (rejected)"))
+        if column == "completion" or row.get(column) is not None
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from forget.errors import SettingsError
+from forget.errors import RequestError, SettingsError
 from forget.inventory.sources import most_examples
 from forget.plan import Run
 from forget.session import Session
@@ -83,7 +83,10 @@ class Expectations:
 
     def _most_rows(self, run: Run, method: Foreseeable) -> int | None:
         examples = self._most_examples(run)
-        return None if examples is None else method.most_rows(run.settings, examples)
+        try:
+            return None if examples is None else method.most_rows(run.settings, examples)
+        except RequestError:  # the run will say it
+            return None
 
     def _most_examples(self, run: Run) -> int | None:
         if run.restriction is not None:

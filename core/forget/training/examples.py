@@ -39,6 +39,7 @@ class Conversation:
         completion: The answer to learn, without special tokens.
         question: Id of the dataset's example it answers; its own id if that is the same.
         example: That example itself, where a verifier will need it.
+        rejected: The answer that `completion` is preferred to, for methods that learn from pairs.
     """
 
     id: str
@@ -46,13 +47,14 @@ class Conversation:
     completion: str
     question: str = attrs.Factory(lambda self: self.id, takes_self=True)
     example: Example | None = None
+    rejected: str | None = None
 
 
 class Limit(NamedTuple):
     """Which examples are short enough.
 
     Attributes:
-        fits: Tells it of one.
+        fits: Tells it of one; asked of both answers of a pair.
         setting: The setting that limits them: ``max_length=2048``.
     """
 
@@ -133,6 +135,7 @@ def read_examples(folder: Path) -> list[Conversation]:
             row["completion"],
             row.get("question") or row["id"],
             _example(row),
+            row.get("rejected"),
         )
         for row in rows
     ]
@@ -142,7 +145,9 @@ def content_digest(conversations: Iterable[Conversation]) -> str:
     """Return the SHA-256 of the examples themselves, whatever wrote the file."""
     total = hashlib.sha256()
     for item in conversations:
-        known = [] if item.example is None else [item.example.answer]
+        known: list[Any] = [] if item.example is None else [item.example.answer]
+        if item.rejected is not None:
+            known.append({"rejected": item.rejected})
         line = json.dumps(
             [item.id, _plain(item.messages), item.completion, *known], ensure_ascii=False
         )
@@ -169,14 +174,20 @@ def _example(row: Mapping[str, Any]) -> Example | None:
 def _short_enough(
     task: PrepareTask, source: Sequence[Conversation], fits: Callable[[Encoded], bool]
 ) -> list[tuple[int, int]]:
-    """Return the index of each example that fits, with its completion's length [tokens]."""
+    """Return the index of each example that fits, with its completion's length [tokens].
+
+    Of a pair both answers must fit, and the length is that of both.
+    """
     tokenizer = load_tokenizer(task.model)
     kept = []
     with task.progress.task("tokenising", len(source)) as advance:
         for index, item in enumerate(source):
-            encoded = encode(tokenizer, item.messages, item.completion)
-            if fits(encoded):
-                kept.append((index, sum(encoded.completion_mask)))
+            answers = (
+                [item.completion] if item.rejected is None else [item.completion, item.rejected]
+            )
+            encoded = [encode(tokenizer, item.messages, answer) for answer in answers]
+            if all(map(fits, encoded)):
+                kept.append((index, sum(sum(each.completion_mask) for each in encoded)))
             advance(1)
     return kept
 
@@ -220,6 +231,7 @@ def _write_parquet(path: Path, rows: Sequence[Conversation]) -> None:
     from pyarrow import parquet
 
     has_examples = any(row.example is not None for row in rows)
+    has_pairs = any(row.rejected is not None for row in rows)
     message = pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())])
     schema = pyarrow.schema(
         [
@@ -228,6 +240,7 @@ def _write_parquet(path: Path, rows: Sequence[Conversation]) -> None:
             ("completion", pyarrow.string()),
             ("question", pyarrow.string()),
             *((name, pyarrow.string()) for name in _OF_THE_EXAMPLE if has_examples),
+            *((name, pyarrow.string()) for name in ("rejected",) if has_pairs),
         ]
     )
     plain: list[dict[str, Any]] = [
@@ -237,6 +250,7 @@ def _write_parquet(path: Path, rows: Sequence[Conversation]) -> None:
             "completion": row.completion,
             "question": row.question,
             **({} if row.example is None else _told(row.example)),
+            **({} if row.rejected is None else {"rejected": row.rejected}),
         }
         for row in rows
     ]

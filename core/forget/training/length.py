@@ -36,7 +36,11 @@ class Foreseeable(Protocol):
     """
 
     def most_rows(self, settings: Any, examples: int) -> int:
-        """Return how many rows `prepare` writes at most where a dataset has so many examples."""
+        """Return how many rows `prepare` writes at most where a dataset has so many examples.
+
+        Raises:
+            RequestError: What the settings name, a file for instance, cannot be counted.
+        """
         ...
 
     def length(self, settings: Any, rows: int) -> Length:
