@@ -23,6 +23,7 @@ _COMMANDS = {
     "eval": "evaluate checkpoints you already have against their base model",
     "compare": "compare two models, runs or results of lm-eval item by item",
     "interpolate": "make models between a base model and a checkpoint (WiSE-FT)",
+    "card": "write a model card for the Hub, with what a checkpoint forgot",
     "report": "show what runs and comparisons have found",
     "data": "show, verify and fetch data: sources, prepared data, trajectories",
     "list": "list methods, datasets, teachers, benchmarks, models or studies",
