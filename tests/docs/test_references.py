@@ -58,7 +58,7 @@ from forget.verdict.findings import CheckpointFindings, Finding, Findings
 from forget.verdict.judging import Case, judge_average, judge_together
 from forget.verdict.terms import Terms
 from made_study import Study
-from report.card.conftest import MakeRun, make_run
+from report.card.conftest import MakeRun, make_carded_run  # noqa: F401 - a fixture
 from scheduler.slurm.fake_commands import FakeCommands
 from scheduler.slurm.stub_study import StubStudy
 from study_data import make_run, make_store, reseal, trajectories
@@ -547,8 +547,8 @@ def test_the_shape_of_two_models_compared(alone: Path) -> None:
     assert shape(example("`forget compare --json`")) == shape(found)
 
 
-def test_the_shape_of_a_card(make_run: MakeRun, alone: Path) -> None:
-    found = output("card", str(make_run()), "--to", str(alone / "card.md"))
+def test_the_shape_of_a_card(make_carded_run: MakeRun, alone: Path) -> None:  # noqa: F811
+    found = output("card", str(make_carded_run()), "--to", str(alone / "card.md"))
     assert shape(example("`forget card --json`")) == shape(found)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["main"]
 
@@ -29,6 +33,7 @@ _COMMANDS = {
     "list": "list methods, datasets, teachers, benchmarks, models or studies",
     "show": "show everything known of one of them, settings included",
     "new": "write a plugin of your own to start from",
+    "completion": "print what makes a shell complete commands and names",
 }
 
 _EPILOG = """\b
@@ -51,6 +56,14 @@ class _LazyGroup(click.Group):
         module = import_module(f"forget.cli.{cmd_name}_command")
         command: click.Command = module.command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        # Without importing every command, as click would.
+        commands = [item for item in _COMMANDS.items() if item[0].startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name, help=about) for name, about in commands] + options
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -77,6 +90,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the documented status."""
     from forget.errors import ForgetError
 
+    if "_FORGET_COMPLETE" in os.environ:  # a shell asks what may be typed next
+        from forget.cli.shells import use_our_bash
+
+        use_our_bash()
     try:
         status: Any = group.main(args=arguments, prog_name="forget", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from forget.cli.completing import complete_runs
 from forget.cli.options import json_option, margin_option, registry_option
 
 _EPILOG = """\b
@@ -17,7 +18,7 @@ Examples:
 
 
 @click.command("card", epilog=_EPILOG)
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option(
     "--to",
     type=click.Path(path_type=Path),

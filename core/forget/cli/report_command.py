@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from forget.cli.completing import complete_runs
 from forget.cli.options import json_option, margin_option, names, out_option
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class _Wanted(NamedTuple):
 
 
 @click.command("report", epilog=_EPILOG)
-@click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path), shell_complete=complete_runs)
 @out_option
 @click.option(
     "--html", type=click.Path(path_type=Path), help="Write all of it as one page, to be opened."

@@ -23,7 +23,7 @@ FINGERPRINT = {
 
 
 @pytest.fixture
-def make_run(tmp_path: Path) -> MakeRun:
+def make_carded_run(tmp_path: Path) -> MakeRun:
     """Return what makes a run with two checkpoints, of which the last forgot one benchmark."""
 
     def make(*, lora: bool = False, **settings: Any) -> Path:

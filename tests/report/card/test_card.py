@@ -40,8 +40,8 @@ def section(text: str, title: str) -> str:
     return text.split(f"\n## {title}\n")[1].split("\n## ", maxsplit=1)[0]
 
 
-def test_the_hub_reads_it(make_run: MakeRun) -> None:
-    run = make_run()
+def test_the_hub_reads_it(make_carded_run: MakeRun) -> None:
+    run = make_carded_run()
     written(run)
     data = ModelCard.load(run / "checkpoints" / "step-000004" / "README.md").data
     assert data.base_model == "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -56,8 +56,8 @@ def test_the_hub_reads_it(make_run: MakeRun) -> None:
     assert found["openai/gsm8k"].metric_value == 1
 
 
-def test_what_it_forgot_and_learned(make_run: MakeRun) -> None:
-    text = written(make_run())
+def test_what_it_forgot_and_learned(make_carded_run: MakeRun) -> None:
+    text = written(make_carded_run())
     lines = section(text, "What it forgot").splitlines()
     assert next(line for line in lines if "PIQA" in line).startswith(
         "| PIQA | acc | 100.0 | 33.3 | -66.7 | "
@@ -73,8 +73,8 @@ def test_what_it_forgot_and_learned(make_run: MakeRun) -> None:
     assert "On a processor, with forget-llm 0.1.0, torch 2.13.0." in section(text, "Training")
 
 
-def test_the_command_that_does_it_again(make_run: MakeRun) -> None:
-    said = section(written(make_run()), "Do it again")
+def test_the_command_that_does_it_again(make_carded_run: MakeRun) -> None:
+    said = section(written(make_carded_run()), "Do it again")
     command = next(line for line in said.splitlines() if line.startswith("forget run"))
     assert command == (
         "forget run --study demo --model smollm2-135m --dataset gsm8k --method gt-sft --seed 0 "
@@ -86,8 +86,8 @@ def test_the_command_that_does_it_again(make_run: MakeRun) -> None:
     run.make_context(name, rest)
 
 
-def test_adapters_and_another_checkpoint(make_run: MakeRun) -> None:
-    run = make_run(lora=True, teacher={"name": "self"}, method_settings={"wise": [0.5, 1.0]})
+def test_adapters_and_another_checkpoint(make_carded_run: MakeRun) -> None:
+    run = make_carded_run(lora=True, teacher={"name": "self"}, method_settings={"wise": [0.5, 1.0]})
     text = written(f"{run}:step-000002")
     found = metadata(text)
     assert found["library_name"] == "peft"
@@ -99,8 +99,8 @@ def test_adapters_and_another_checkpoint(make_run: MakeRun) -> None:
     assert "--teacher self --set wise=0.5,1" in section(text, "Do it again")
 
 
-def test_a_model_and_plugins_that_the_registry_does_not_know(make_run: MakeRun) -> None:
-    run = make_run(model="mine", method="gone", dataset="lost")
+def test_a_model_and_plugins_that_the_registry_does_not_know(make_carded_run: MakeRun) -> None:
+    run = make_carded_run(model="mine", method="gone", dataset="lost")
     result = card(run)
     assert "name it with --base" in result.stderr
     text = (run / "checkpoints" / "step-000004" / "README.md").read_text()
@@ -110,12 +110,12 @@ def test_a_model_and_plugins_that_the_registry_does_not_know(make_run: MakeRun) 
     assert metadata(text)["base_model"] == "me/mine"
 
 
-def test_a_hub_id_is_its_own(make_run: MakeRun) -> None:
-    assert metadata(written(make_run(model="some/model")))["base_model"] == "some/model"
+def test_a_hub_id_is_its_own(make_carded_run: MakeRun) -> None:
+    assert metadata(written(make_carded_run(model="some/model")))["base_model"] == "some/model"
 
 
-def test_json(make_run: MakeRun, tmp_path: Path) -> None:
-    run = make_run()
+def test_json(make_carded_run: MakeRun, tmp_path: Path) -> None:
+    run = make_carded_run()
     plain = json.loads(card(run, "--to", tmp_path / "card.md", "--json").stdout)
     folder = run / "checkpoints" / "step-000004"
     assert plain["card"] == str(tmp_path / "card.md")
@@ -128,25 +128,25 @@ def test_json(make_run: MakeRun, tmp_path: Path) -> None:
 # --- what it leaves alone
 
 
-def test_its_own_card_is_made_anew(make_run: MakeRun) -> None:
-    run = make_run()
+def test_its_own_card_is_made_anew(make_carded_run: MakeRun) -> None:
+    run = make_carded_run()
     first = written(run)
     assert written(run, "--margin", "0.05") != first
     assert written(run) == first
 
 
 @pytest.mark.parametrize("change", ["# mine\n", "", "\udcff"])
-def test_a_card_of_somebody_else(make_run: MakeRun, tmp_path: Path, change: str) -> None:
+def test_a_card_of_somebody_else(make_carded_run: MakeRun, tmp_path: Path, change: str) -> None:
     path = tmp_path / "card.md"
     path.write_bytes(change.encode(errors="surrogateescape"))
-    error = refusal(make_run(), "--to", path)
+    error = refusal(make_carded_run(), "--to", path)
     assert isinstance(error, OutputError)
     assert "is left alone" in str(error)
     assert path.read_bytes() == change.encode(errors="surrogateescape")
 
 
-def test_a_card_that_was_changed(make_run: MakeRun) -> None:
-    run = make_run()
+def test_a_card_that_was_changed(make_carded_run: MakeRun) -> None:
+    run = make_carded_run()
     changed = written(run).replace("## Use", "## How I use it")
     path = run / "checkpoints" / "step-000004" / "README.md"
     path.write_text(changed)
@@ -154,8 +154,8 @@ def test_a_card_that_was_changed(make_run: MakeRun) -> None:
     assert path.read_text() == changed
 
 
-def test_a_place_where_no_card_can_be(make_run: MakeRun, tmp_path: Path) -> None:
-    run = make_run()
+def test_a_place_where_no_card_can_be(make_carded_run: MakeRun, tmp_path: Path) -> None:
+    run = make_carded_run()
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     for name in ("folder", "pipe"):
@@ -173,25 +173,25 @@ def test_what_is_no_run(tmp_path: Path) -> None:
     assert "is not a run directory" in str(error)
 
 
-def test_the_base(make_run: MakeRun) -> None:
-    assert "is the base model" in str(refusal(f"{make_run()}:base"))
+def test_the_base(make_carded_run: MakeRun) -> None:
+    assert "is the base model" in str(refusal(f"{make_carded_run()}:base"))
 
 
-def test_a_checkpoint_that_is_not_known_or_gone(make_run: MakeRun) -> None:
-    run = make_run()
+def test_a_checkpoint_that_is_not_known_or_gone(make_carded_run: MakeRun) -> None:
+    run = make_carded_run()
     assert "has evaluated no 'step-9'" in str(refusal(f"{run}:step-9"))
     (run / "checkpoints" / "step-000004").rename(run / "elsewhere")
     assert "is not there any more" in str(refusal(run))
     assert isinstance(refusal(run), DataError)
 
 
-def test_one_that_was_not_evaluated(make_run: MakeRun, tmp_path: Path) -> None:
-    run = make_run()
+def test_one_that_was_not_evaluated(make_carded_run: MakeRun, tmp_path: Path) -> None:
+    run = make_carded_run()
     record = read_record(run / "sweep.json")
     bare = attrs.evolve(record.checkpoints[-1], evaluations={"piqa": "evaluations/none"})
     write_record(run / "sweep.json", attrs.evolve(record, checkpoints=(bare,)))
     assert "has not been evaluated on any benchmark yet" in str(refusal(run))
 
 
-def test_a_base_that_is_no_id(make_run: MakeRun) -> None:
-    assert "takes an id on the Hub" in str(refusal(make_run(), "--base", "./folder"))
+def test_a_base_that_is_no_id(make_carded_run: MakeRun) -> None:
+    assert "takes an id on the Hub" in str(refusal(make_carded_run(), "--base", "./folder"))
