@@ -161,7 +161,8 @@ from forget.cli import main
 try:
     main()
 except SystemExit:
-    print(time.process_time() - started, *(n for n in ("torch", "transformers", "trl") if n in sys.modules))
+    heavy = [name for name in ("torch", "transformers", "trl") if name in sys.modules]
+    print(time.process_time() - started, *heavy)
 """
     words = ["forget", *typed.split()]
     asked = {

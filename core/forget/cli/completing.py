@@ -36,7 +36,7 @@ def complete_names(*kinds: str, several: bool = False) -> Complete:
     """
 
     def complete(context: Context, _: Parameter, typed: str) -> list[CompletionItem]:
-        before, comma, _ = typed.rpartition(",") if several else ("", "", typed)
+        before, comma, _last = typed.rpartition(",") if several else ("", "", typed)
         given = before.split(",")
         offers = (offer for offer in _names(kinds, context) if offer[0] not in given)
         return _fitting(((f"{before}{comma}{name}", about) for name, about in offers), typed)
@@ -46,7 +46,7 @@ def complete_names(*kinds: str, several: bool = False) -> Complete:
 
 def complete_setting(context: Context, _: Parameter, typed: str) -> list[CompletionItem]:
     """Offer ``NAME=`` for each setting of the method that was named, then its values."""
-    name, equals, _ = typed.partition("=")
+    name, equals, _value = typed.partition("=")
     with suppress(Exception):
         settings = {info.name: info for info in _settings(context)}
         if not equals:
@@ -62,7 +62,7 @@ def complete_runs(context: Context, _: Parameter, typed: str) -> list[Completion
     from forget.store.layout import Workspace
 
     out = Path(context.params.get("out") or ".")
-    run, colon, _ = typed.rpartition(":")
+    run, colon, _model = typed.rpartition(":")
     offers = (
         [(f"{run}:{name}", "") for name in _models(Path(run))]
         if colon

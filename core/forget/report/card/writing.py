@@ -20,6 +20,8 @@ _MARK = re.compile(r"\n<!-- written by `forget card`, sha256 ([0-9a-f]{64}) -->\
 _LICENSES = {"Apache-2.0": "apache-2.0", "MIT": "mit", "Gemma Terms of Use": "gemma"}
 """Licenses of the registry that the Hub knows by a name of its own."""
 
+_HUB_ID = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)?")
+
 
 def check_card(path: Path, base_id: str | None) -> None:
     """Check before anything is read that a card can be written.
@@ -33,7 +35,7 @@ def check_card(path: Path, base_id: str | None) -> None:
         OutputError: There is a card that somebody else has written or changed, or none can be.
         StorageError: The disk is full.
     """
-    if base_id is not None and not _is_hub_id(base_id):
+    if base_id is not None and not _HUB_ID.fullmatch(base_id):
         raise RequestError(f"--base takes an id on the Hub, OWNER/NAME, but got {base_id!r}.")
     if path.is_dir() or (path.exists() and not path.is_file()):
         raise OutputError(f"{path} is a folder or a device: name a file with --to.")
@@ -57,17 +59,6 @@ def card_content(subject: Subject) -> str:
 
     card = ModelCard(f"---\n{_metadata(subject).to_yaml()}\n---\n\n{card_text(subject)}")
     return str(card)
-
-
-def _is_hub_id(text: str) -> bool:
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
-
-    try:
-        validate_repo_id(text)
-    except HFValidationError:
-        return False
-    return True
 
 
 def _is_ours(path: Path) -> bool:
