@@ -62,7 +62,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/ready-dev: $(VENV)/ready
-	$(PIP) --editable '.[test,lint,docs]'
+	$(PIP) --editable '.[test,lint,docs,tracking]'
 	touch $@
 
 vllm: $(VENV)/ready-vllm

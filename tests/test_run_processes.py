@@ -25,7 +25,8 @@ def test_a_batch_that_cannot_be_shared_is_refused_before_anything_is_written(
 def test_from_start_to_report(
     tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = arguments(tiny_model, tmp_path, num_processes=2, max_steps=4)
+    reported = {"report_to": "tensorboard"}
+    command = arguments(tiny_model, tmp_path, num_processes=2, max_steps=4, **reported)
     done = subprocess.run(
         [sys.executable, "-m", "forget", *command, "--json"],
         capture_output=True,
@@ -37,10 +38,13 @@ def test_from_start_to_report(
     assert "Warning" not in done.stderr  # what libraries say goes to the log
     [run] = tmp_path.glob("runs/*/*/*/*/*")
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 4
-    assert "num_processes" not in (run / "run.toml").read_text()
+    frozen = (run / "run.toml").read_text()
+    assert "num_processes" not in frozen
+    assert "report_to" not in frozen
+    [_] = (run / "tensorboard").iterdir()  # of the main process alone
     assert {path.name for path in run.iterdir()} == {
         *("run.toml", "run.log", ".lock", "data", "checkpoints", "metrics.jsonl", "sweep.json"),
-        *("drift", "drift.jsonl"),
+        *("drift", "drift.jsonl", "tensorboard", "reported.json"),
     }
     again = arguments(tiny_model, tmp_path, num_processes=1, max_steps=4)
     status, said, _ = forget([*again, "--json"], capsys)

@@ -21,9 +21,13 @@ __all__ = [
     "Needs",
     "PrepareTask",
     "SupervisedSettings",
+    "Tracker",
     "TrainTask",
     "TrainingSettings",
 ]
+
+Tracker = Literal["tensorboard", "wandb", "trackio"]
+"""A tool that shows training curves while they grow, by the name that transformers gives it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -85,6 +89,9 @@ class TrainingSettings:
     lora_dropout: float = setting(0.0, "LoRA dropout", minimum=0, maximum=1)
     checkpoint_every: int = setting(100, "optimiser steps between checkpoints", minimum=1)
     log_every: int = setting(10, "optimiser steps between points of the curve", minimum=1)
+    report_to: tuple[Tracker, ...] = setting(
+        (), "where the curve is shown besides, by commas", technical=True, frozen=False
+    )
     wise_ft: tuple[float, ...] = setting(
         (),
         "shares of the last checkpoint in models between base and checkpoint, evaluated too",

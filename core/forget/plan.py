@@ -25,7 +25,16 @@ from forget.training.interpolation import interpolation_label
 from forget.training.replay import ReplaySource, is_file
 from forget.variants import check_distinct, settled, variant_label, variants
 
-__all__ = ["PendingRun", "Plan", "Run", "RunRequest", "plan", "wise_folders", "wise_name"]
+__all__ = [
+    "PendingRun",
+    "Plan",
+    "Run",
+    "RunRequest",
+    "plan",
+    "wise_folder",
+    "wise_folders",
+    "wise_name",
+]
 
 _TEACHER = "teacher."
 """Prefix of the settings that are for the teacher and not for the method."""
@@ -133,6 +142,11 @@ def wise_folders(run: Run) -> dict[float, Path]:
 def wise_name(checkpoint: str, alpha: float) -> str:
     """Name such a model in tables: ``step-000020 wise 0.50``."""
     return f"{checkpoint} {interpolation_label(alpha).replace('-', ' ')}"
+
+
+def wise_folder(folder: RunFolder, name: str) -> Path:
+    """Return the folder of such a model by its name in tables."""
+    return folder.transforms / "-".join(name.split()[1:])
 
 
 class Cell(NamedTuple):

@@ -30,6 +30,7 @@ from forget.teaching import TeacherChoice
 from forget.training import processes
 from forget.training.interpolation import interpolate
 from forget.training.replay import write_replay
+from forget.training.tracking import check_trackers
 
 __all__ = [
     "BASE",
@@ -177,7 +178,8 @@ def preflight(runs: Sequence[Run], session: Session, *, elsewhere: bool = False)
         DataError: A data file, or the file of examples to replay, is corrupt or not there.
         RequestError: A teacher, which is still needed, cannot be used on this machine, or what a
             method's settings name is not what it must be.
-        SettingsError: It has fewer GPUs than a training is to have processes.
+        SettingsError: It has fewer GPUs than a training is to have processes, or a tracker cannot
+            be used.
     """
     for run in runs:
         check_frozen(run) if elsewhere else check_ready(run)
@@ -202,10 +204,12 @@ def check_ready(run: Run) -> None:
     Raises:
         FrozenRunError: The run directory holds a run with other settings.
         RequestError: The teacher, which is still needed, cannot be used on this machine.
-        SettingsError: It has fewer GPUs than the training is to have processes.
+        SettingsError: It has fewer GPUs than the training is to have processes, or a tracker cannot
+            be used.
     """
     check_frozen(run)
     processes.check_processes(run.settings.num_processes)
+    check_trackers(run.settings.report_to)
     if run.teacher is not None and read_manifest(run.folder.data) is None:
         run.teacher.check()
 

@@ -59,6 +59,7 @@ from forget.verdict.findings import CheckpointFindings, Finding, Findings
 from forget.verdict.judging import Case, judge_average, judge_together
 from forget.verdict.terms import Terms
 from made_study import Study
+from report.card.conftest import MakeRun, make_carded_run  # noqa: F401 - a fixture
 from scheduler.slurm.fake_commands import FakeCommands
 from scheduler.slurm.stub_study import StubStudy
 from study_data import make_run, make_store, reseal, trajectories
@@ -537,6 +538,11 @@ def test_the_shape_of_two_models_compared(alone: Path) -> None:
     )
     found = output("compare", "a", "b", "--despite", "lm-eval")
     assert shape(example("`forget compare --json`")) == shape(found)
+
+
+def test_the_shape_of_a_card(make_carded_run: MakeRun, alone: Path) -> None:  # noqa: F811
+    found = output("card", str(make_carded_run()), "--to", str(alone / "card.md"))
+    assert shape(example("`forget card --json`")) == shape(found)
 
 
 def test_every_key_of_the_distance_is_explained() -> None:

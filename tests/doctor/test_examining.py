@@ -221,6 +221,18 @@ def test_several_processes(open_lazily: Open, mirror: Path, tiny_model: Path) ->
     assert named(look(asked, open_lazily(data=mirror)), "2 processes").area == "training"
 
 
+def test_trackers(
+    open_lazily: Open, mirror: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("forget.training.tracking.find_spec", lambda name: None)
+    asked = request(tiny_model, overrides={"report_to": "trackio"})
+    missing = named(look(asked, open_lazily(data=mirror)), "trackio")
+    assert (missing.area, missing.state) == ("training", "problem")
+    assert "pip install trackio" in missing.found
+    monkeypatch.setattr("forget.training.tracking.find_spec", lambda name: True)
+    assert named(look(asked, open_lazily(data=mirror)), "trackio").state == "ok"
+
+
 def test_a_benchmark_of_a_plugin_that_fails(
     open_lazily: Open, asking_site: Site, tiny_model: Path, mirror: Path
 ) -> None:

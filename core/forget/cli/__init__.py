@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["main"]
 
@@ -25,11 +29,13 @@ _COMMANDS = {
     "eval": "evaluate checkpoints you already have against their base model",
     "compare": "compare two models, runs or results of lm-eval item by item",
     "interpolate": "make models between a base model and a checkpoint (WiSE-FT)",
+    "card": "write a model card for the Hub, with what a checkpoint forgot",
     "report": "show what runs and comparisons have found",
     "data": "show, verify and fetch data: sources, prepared data, trajectories",
     "list": "list methods, datasets, teachers, benchmarks, models or studies",
     "show": "show everything known of one of them, settings included",
     "new": "write a plugin of your own to start from",
+    "completion": "print what makes a shell complete commands and names",
 }
 
 _EPILOG = """\b
@@ -52,6 +58,14 @@ class _LazyGroup(click.Group):
         module = import_module(f"forget.cli.{cmd_name}_command")
         command: click.Command = module.command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        # Without importing every command, as click would.
+        commands = [item for item in _COMMANDS.items() if item[0].startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name, help=about) for name, about in commands] + options
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -101,6 +115,10 @@ def _warning_shower() -> Callable[..., None]:
 def _run(arguments: list[str] | None) -> NoReturn:
     from forget.errors import ForgetError
 
+    if "_FORGET_COMPLETE" in os.environ:  # a shell asks what may be typed next
+        from forget.cli.shells import use_our_bash
+
+        use_our_bash()
     try:
         status: Any = group.main(args=arguments, prog_name="forget", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from forget.cli.completing import complete_names, complete_runs
 from forget.cli.options import json_option, names, session_from, session_options
 
 if TYPE_CHECKING:
@@ -25,10 +26,12 @@ Examples:
 
 
 @click.command("compare", epilog=_EPILOG)
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=complete_runs)
+@click.argument("b", shell_complete=complete_runs)
 @click.option(
-    "--benchmarks", help="Benchmarks and suites, by commas.  [default: all that both have]"
+    "--benchmarks",
+    shell_complete=complete_names("suites", "benchmarks", several=True),
+    help="Benchmarks and suites, by commas.  [default: all that both have]",
 )
 @click.option("--limit", type=int, help="Score models on only this many items of each benchmark.")
 @click.option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from forget.cli.completing import complete_names
 from forget.cli.options import json_option, names, session_from, session_options
 
 if TYPE_CHECKING:
@@ -27,9 +28,18 @@ Examples:
 
 @click.command("eval", epilog=_EPILOG)
 @click.argument("checkpoints", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--base", required=True, help="The model they were trained from: name, id or folder.")
 @click.option(
-    "--benchmarks", default="core10", show_default=True, help="Benchmarks and suites, by commas."
+    "--base",
+    required=True,
+    shell_complete=complete_names("models"),
+    help="The model they were trained from: name, id or folder.",
+)
+@click.option(
+    "--benchmarks",
+    default="core10",
+    show_default=True,
+    shell_complete=complete_names("suites", "benchmarks", several=True),
+    help="Benchmarks and suites, by commas.",
 )
 @click.option("--limit", type=int, help="Score only this many items of each benchmark.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done and what is done; no more.")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from forget.cli.completing import complete_names
 from forget.cli.options import json_option, names, registry_option
 
 _EPILOG = """\b
@@ -21,7 +22,12 @@ The same command continues one that was interrupted.
 
 @click.command("interpolate", epilog=_EPILOG)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--base", required=True, help="The model it was trained from: name, id or folder.")
+@click.option(
+    "--base",
+    required=True,
+    shell_complete=complete_names("models"),
+    help="The model it was trained from: name, id or folder.",
+)
 @click.option(
     "--alpha", "alphas", required=True, help="The checkpoint's shares in the weights, by commas."
 )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from forget.cli.completing import complete_names, complete_runs, complete_setting
+
 if TYPE_CHECKING:
     from forget.plan import RunRequest
 
@@ -96,18 +98,43 @@ _SESSION_OPTIONS = (
 
 
 _REQUEST_OPTIONS = (
-    click.option("--method", help="Method to train by; `forget list methods` shows them."),
-    click.option("--model", help="Base model: name, Hub id or folder.  [default: the study's]"),
-    click.option("--dataset", help="Dataset to train on.  [default: the study's]"),
-    click.option("--teacher", help="Teacher, for methods that need one.  [default: the study's]"),
+    click.option(
+        "--method",
+        shell_complete=complete_names("methods"),
+        help="Method to train by; `forget list methods` shows them.",
+    ),
+    click.option(
+        "--model",
+        shell_complete=complete_names("models"),
+        help="Base model: name, Hub id or folder.  [default: the study's]",
+    ),
+    click.option(
+        "--dataset",
+        shell_complete=complete_names("datasets"),
+        help="Dataset to train on.  [default: the study's]",
+    ),
+    click.option(
+        "--teacher",
+        shell_complete=complete_names("teachers"),
+        help="Teacher, for methods that need one.  [default: the study's]",
+    ),
     click.option(
         "--restrict-to",
         metavar="RUN",
         type=click.Path(path_type=Path),
+        shell_complete=complete_runs,
         help="Train only on the questions that this run directory kept.",
     ),
-    click.option("--study", help="Study whose choices and settings hold.  [default: demo]"),
-    click.option("--benchmarks", help="Benchmarks and suites, by commas.  [default: the study's]"),
+    click.option(
+        "--study",
+        shell_complete=complete_names("studies"),
+        help="Study whose choices and settings hold.  [default: demo]",
+    ),
+    click.option(
+        "--benchmarks",
+        shell_complete=complete_names("suites", "benchmarks", several=True),
+        help="Benchmarks and suites, by commas.  [default: the study's]",
+    ),
     click.option(
         "--limit",
         type=int,
@@ -116,13 +143,19 @@ _REQUEST_OPTIONS = (
     click.option("--max-steps", type=int, help="Stop training after this many optimiser steps."),
     click.option("--seed", type=int, help="Seed of the run.  [default: the study's]"),
     click.option(
-        "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Change a setting."
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="NAME=VALUE",
+        shell_complete=complete_setting,
+        help="Change a setting.",
     ),
     click.option(
         "--sweep",
         "sweeps",
         multiple=True,
         metavar="NAME=VALUE,...",
+        shell_complete=complete_setting,
         help="One run for each value of a setting, and a table of them all.",
     ),
 )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from forget.cli.options import json_option, margin_option, names, out_option
+from forget.cli.completing import complete_runs
+from forget.cli.options import data_option, json_option, margin_option, names, out_option
 
 if TYPE_CHECKING:
     from forget.report.comparison import Outcome
     from forget.report.gathering import Frames
     from forget.report.material import Material
+    from forget.report.written import Written
+    from forget.verdict.records import FoundRecord
     from forget.verdict.terms import Terms
 
 _EPILOG = """\b
@@ -22,6 +25,7 @@ Examples:
   forget report --html report.html
   forget report --html report.html --figures figures --format pdf,png --tables tables
   forget report runs/demo/smollm2-135m/arithmetic/gt-sft/seed-0 --json
+  forget report --lm-eval results
   forget report --razor
 """
 
@@ -39,7 +43,7 @@ class _Wanted(NamedTuple):
 
 
 @click.command("report", epilog=_EPILOG)
-@click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path), shell_complete=complete_runs)
 @out_option
 @click.option(
     "--html", type=click.Path(path_type=Path), help="Write all of it as one page, to be opened."
@@ -59,6 +63,12 @@ class _Wanted(NamedTuple):
     type=click.Path(path_type=Path),
     help="Write tables into a folder: Markdown, LaTeX, CSV, Parquet.",
 )
+@click.option(
+    "--lm-eval",
+    type=click.Path(path_type=Path),
+    help="Write scores and samples into a folder, as lm-eval does.",
+)
+@data_option
 @click.option("--razor", is_flag=True, help="Ask whether the KL to the base tells forgetting.")
 @click.option("--all", "every", is_flag=True, help="Show a table for every checkpoint.")
 @margin_option
@@ -81,6 +91,9 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
     formats = tuple(dict.fromkeys(names(options.pop("formats")) or ()))
     if options["figures"] is None and _is_given("formats"):
         raise click.UsageError("--format is for figures: name their folder with --figures.")
+    lm_eval, data = options.pop("lm_eval"), options.pop("data")
+    if data is not None and lm_eval is None:
+        raise click.UsageError("--data is for lm-eval's results: name their folder with --lm-eval.")
     wanted = _Wanted(options.pop("html"), options.pop("figures"), formats, options.pop("tables"))
     razor, every = options.pop("razor"), options.pop("every")
     terms = known_benchmarks(Terms(**options))
@@ -88,6 +101,7 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
     found = find_records(runs, out)
     for path in () if runs else runs_to_come(out):
         click.echo(f"not evaluated yet, so not in the report: {path}", err=True)
+    export = None if lm_eval is None else _export(lm_eval, data, found, terms)
     judged = load_findings(found, terms)
     frames = frames_of(found, judged, terms)
     material = None
@@ -95,6 +109,8 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) ->
         material = gather(found, judged, frames, _again(runs, out, wanted, terms))
     if material is not None and wanted:
         _write(material, wanted)
+    if export is not None:
+        _tell("lm-eval", lm_eval, export(out))
     outcomes = [Outcome(origin.run, origin.path, findings) for origin, findings in judged]
     asked = material if razor else None
     if as_json:
@@ -138,9 +154,31 @@ def _write(material: Material, wanted: _Wanted) -> None:
             if what == "figures"
             else write_tables(material, folder)
         )
-        click.echo(f"{what}: {len(written.files)} files in {folder}", err=True)
-        for name, reason in written.omitted.items():
-            click.echo(f"  left out: {name}: {reason}", err=True)
+        _tell(what, folder, written)
+
+
+def _tell(what: str, folder: Path, written: Written) -> None:
+    click.echo(f"{what}: {len(written.files)} files in {folder}", err=True)
+    for name, reason in written.omitted.items():
+        click.echo(f"  left out: {name}: {reason}", err=True)
+
+
+def _export(
+    folder: Path, data: Path | None, found: Sequence[FoundRecord], terms: Terms
+) -> Callable[[Path], Written]:
+    """Return what writes lm-eval's results, which can be written."""
+    from forget.cli.console import quiet_libraries
+    from forget.mirror import chosen_mirror
+    from forget.report.exporting import check_export, write_lm_eval
+
+    mirror = chosen_mirror(data)
+    check_export(folder, found, terms.benchmarks)
+
+    def write(out: Path) -> Written:
+        with quiet_libraries(out / "reports" / "lm-eval.log") as screen:
+            return write_lm_eval(folder, found, terms.benchmarks, mirror, screen)
+
+    return write
 
 
 def _print_json(outcomes: Sequence[Outcome], frames: Frames, material: Material | None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from forget.cli.completing import complete_names
 from forget.cli.options import json_option, registry_option
 
 _EPILOG = """\b
@@ -18,7 +19,12 @@ Examples:
 
 
 @click.command("show", epilog=_EPILOG)
-@click.argument("name")
+@click.argument(
+    "name",
+    shell_complete=complete_names(
+        "methods", "datasets", "teachers", "benchmarks", "models", "suites", "studies"
+    ),
+)
 @registry_option
 @json_option
 def command(name: str, registries: tuple[Path, ...], as_json: bool) -> None:

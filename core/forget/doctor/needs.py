@@ -12,6 +12,7 @@ from forget.doctor.diagnosis import Check, Found, fetch_data
 from forget.doctor.models import Models, fetch_model
 from forget.doctor.network import is_offline
 from forget.evaluation.exam import BenchmarkExam
+from forget.method import Tracker
 from forget.mirror import Mirror
 from forget.plan import PendingRun, Plan, Run
 from forget.restriction import Restricted
@@ -20,6 +21,7 @@ from forget.store.manifest import read_manifest
 from forget.teaching import TeacherChoice
 from forget.training.processes import check_processes
 from forget.training.replay import ReplaySource
+from forget.training.tracking import check_trackers
 
 __all__ = ["needs"]
 
@@ -31,6 +33,7 @@ def needs(plan: Plan, session: Session) -> Iterator[Check]:
     yield from _models(plan.runs, models)
     yield from _teachers(plan.runs)
     yield from _processes(plan.runs)
+    yield from _trackers(plan.runs)
     yield from _datasets(plan.runs, session, models)
     yield from _replay(plan.runs, session)
     yield from _benchmarks(plan.runs, session, models)
@@ -79,6 +82,16 @@ def _look_at_teacher(teacher: TeacherChoice) -> Found:
 def _processes(runs: Sequence[Run]) -> Iterator[Check]:
     for count in sorted({run.settings.num_processes for run in runs} - {1}):
         yield Check("training", f"{count} processes", partial(_look_at_processes, count))
+
+
+def _trackers(runs: Sequence[Run]) -> Iterator[Check]:
+    for name in sorted({name for run in runs for name in run.settings.report_to}):
+        yield Check("training", name, partial(_look_at_tracker, name))
+
+
+def _look_at_tracker(name: Tracker) -> Found:
+    check_trackers([name])
+    return Found("installed, and takes the curve")
 
 
 def _look_at_processes(count: int) -> Found:

@@ -1,7 +1,8 @@
-"""lm-eval, and the only module that imports it: tasks with their requests, metrics, and its model.
+"""lm-eval: tasks with their requests, metrics, and its model.
 
 Prompts, choices, filters, metrics and aggregation are lm-eval's own, so a score is lm-eval's by
-construction; the steps below are those of ``lm_eval.evaluator.evaluate`` (0.4.13).
+construction; the steps below are those of ``lm_eval.evaluator.evaluate`` (0.4.13). This module and
+`replay` alone import it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ __all__ = [
     "bind",
     "document_digest",
     "hf_model",
+    "published_config",
+    "seed_language_detection",
 ]
 
 _LENGTHS: Mapping[str, Callable[[str], int]] = {
@@ -108,7 +111,7 @@ class BoundTask:
         Args:
             responses: One for each of `requests`, in their order.
         """
-        _seed_language_detection()
+        seed_language_detection()
         by_document: dict[int, list[Any]] = {}
         for instance, response in zip(self.task.instances, responses, strict=True):
             answer = tuple(response) if isinstance(response, list) else response
@@ -180,6 +183,25 @@ def bind(benchmark: Benchmark, mirror: Mirror, limit: int | None) -> list[BoundT
     ]
 
 
+def published_config(file: TaskFile, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a task's configuration as it is published, wherever its documents were read from.
+
+    Args:
+        file: The task.
+        config: What lm-eval says of it, which here may read a data mirror.
+    """
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    if not file.mirror:
+        return dict(config)
+    published = load_yaml(task_folder() / file.path)
+    local = ("custom_dataset", "dataset_kwargs", *_SPLITS)
+    return {
+        **{name: value for name, value in config.items() if name not in local},
+        **{name: published[name] for name in local if published.get(name) is not None},
+    }
+
+
 def hf_model(model: Any, tokenizer: Any, batch_size: int) -> Any:
     """Wrap a loaded model in lm-eval's own ``hf`` model."""
     from lm_eval.models.huggingface import HFLM
@@ -236,7 +258,7 @@ def _takes_one_choice(task: Any) -> bool:
     return task.OUTPUT_TYPE == "multiple_choice" and not own and not task.multiple_target
 
 
-def _seed_language_detection() -> None:
+def seed_language_detection() -> None:
     """Have IFEval's detector of languages answer alike for equal texts: it draws at random."""
     if "langdetect" in sys.modules:
         sys.modules["langdetect"].DetectorFactory.seed = 0

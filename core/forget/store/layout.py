@@ -93,6 +93,16 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def tensorboard(self) -> Path:
+        """The training curve again, where a run reports to TensorBoard."""
+        return self.path / "tensorboard"
+
+    @property
+    def reported(self) -> Path:
+        """How far the training curve is known to which tracker."""
+        return self.path / "reported.json"
+
+    @property
     def sweep(self) -> Path:
         """Which evaluations belong to the run."""
         return self.path / "sweep.json"

@@ -48,6 +48,7 @@ class Session:
         save_every: Steps of the run between two checkpoints.
         metrics: The trainer's own metrics that the curve shows, and what it calls them.
         labels: What every point of the curve tells besides.
+        report: Told of each point of the curve once it is written.
         measure: Told of a step whose checkpoint is due, measures the model's distance from its
             base, and returns what the manifest tells of it; None where it is not measured.
         window: The loss and the metrics of each step since the last point of the curve.
@@ -66,6 +67,7 @@ class Session:
     save_every: int
     metrics: Mapping[str, str] = attrs.field(factory=dict)
     labels: Mapping[str, Any] = attrs.field(factory=dict)
+    report: Callable[[Mapping[str, Any]], None] | None = None
     measure: Callable[[int], Mapping[str, Any]] | None = None
     window: list[dict[str, float]] = attrs.field(factory=list)
     _parts: list[Any] = attrs.field(factory=list, init=False)
@@ -133,6 +135,8 @@ class Session:
         }
         if together.is_main():
             journal.append(self.curve, [record])
+            if self.report is not None:
+                self.report(record)
         self.window.clear()
 
     def _counted(self) -> dict[str, int]:

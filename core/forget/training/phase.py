@@ -98,6 +98,7 @@ def fit(
     from forget.training.heap import kept_heap
     from forget.training.loop import Session
     from forget.training.student import load_student, model_writer, quiet
+    from forget.training.tracking import reporting
 
     task, store, within = phase.task, phase.store, resumed > phase.first
     settings: TrainingSettings = task.settings
@@ -132,7 +133,8 @@ def fit(
         _silence(trainer)
         if settings.l2_to_base:
             trainer.add_callback(_base_pull(phase, model if checkpoint is None else None))
-        trainer.train(resume_from_checkpoint=str(store.state(resumed)) if within else None)
+        with reporting(task, resumed) as session.report:
+            trainer.train(resume_from_checkpoint=str(store.state(resumed)) if within else None)
 
 
 def trainer_arguments(phase: Phase, config: Any, **further: Any) -> Any:
@@ -170,7 +172,7 @@ def trainer_arguments(phase: Phase, config: Any, **further: Any) -> Any:
         logging_strategy="no",
         logging_nan_inf_filter=False,
         eval_strategy="no",
-        report_to="none",
+        report_to="none",  # see `training.tracking`
         disable_tqdm=True,
         **further,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import cast
 
 import attrs
 
@@ -13,15 +13,16 @@ from forget.benchmark import Benchmark
 from forget.errors import DataError, ModelError, UnknownNameError
 from forget.evaluation.exam import BenchmarkExam, Exam
 from forget.evaluation.items import read_items
-from forget.evaluation.record import ModelLine, SweepRecord, read_record
+from forget.evaluation.record import read_record
 from forget.evaluation.sweep import Evaluation, Sweep, intact_evaluation, read_evaluation
 from forget.inference.models import ModelReference, obtain_model
 from forget.progress import Progress
 from forget.session import Session
-from forget.store.layout import RunFolder, Workspace, checkpoint_step
+from forget.store.layout import Workspace
 from forget.store.manifest import read_manifest
 from forget.verdict.answered import Answered, Side
 from forget.verdict.foreign import foreign_side, is_foreign
+from forget.verdict.places import line_of, place_of
 
 __all__ = ["evaluated", "find_sides", "is_model", "shared"]
 
@@ -34,16 +35,9 @@ _LM_EVALS_NAMES = {"stock": "hf"}
 """Engines that lm-eval has too, by the names that it gives them."""
 
 
-class _Place(NamedTuple):
-    """A run directory, and the name of one of its models; None for the last checkpoint."""
-
-    run: RunFolder
-    model: str | None
-
-
 def is_model(text: str) -> bool:
     """Say whether a side is neither a run nor results of lm-eval, and has to be evaluated."""
-    return _place(text) is None and not _is_results(Path(text))
+    return place_of(text) is None and not _is_results(Path(text))
 
 
 def find_sides(
@@ -119,12 +113,12 @@ def shared(
 
 
 def _finished(text: str, registered: Mapping[str, Benchmark]) -> Side:
-    place = _place(text)
+    place = place_of(text)
     if place is None:
         return foreign_side(Path(text), text, list(registered.values()))
     root = Workspace.of_run(place.run.path).root
     record = read_record(place.run.sweep)
-    line = _line(record, place, text)
+    line = line_of(record, place, text)
     found = {exam: intact_evaluation(root / folder) for exam, folder in line.evaluations.items()}
     return Side(
         name=text,
@@ -142,41 +136,10 @@ def _finished(text: str, registered: Mapping[str, Benchmark]) -> Side:
     )
 
 
-def _place(text: str) -> _Place | None:
-    """Read ``RUN``, ``RUN:step-000100`` or the folder of a model in a run that knows its name."""
-    whole = RunFolder(Path(text))
-    if whole.runfile.is_file():
-        return _Place(whole, None)
-    before, _, name = text.rpartition(":")
-    if before and RunFolder(Path(before)).runfile.is_file():
-        return _Place(RunFolder(Path(before)), name)
-    folder = Path(text).absolute()
-    run = RunFolder(folder.parent.parent)
-    if folder.parent == run.checkpoints and run.runfile.is_file() and run.sweep.is_file():
-        names = {line.name for line in read_record(run.sweep).checkpoints}
-        return _Place(run, folder.name) if folder.name in names else None
-    return None
-
-
 def _is_results(path: Path) -> bool:
     """Say whether it is results of lm-eval; a model with some beside it is a model."""
     configs = ("config.json", "adapter_config.json")
     return is_foreign(path) and not any((path / name).is_file() for name in configs)
-
-
-def _line(record: SweepRecord, place: _Place, text: str) -> ModelLine:
-    """Find a model of a run by its name; without one, the last checkpoint that was trained."""
-    lines = {line.name: line for line in (record.base, *record.checkpoints)}
-    trained = [line for line in record.checkpoints if checkpoint_step(line.name) is not None]
-    if place.model is not None and place.model in lines:
-        return lines[place.model]
-    if place.model is None and trained:
-        return trained[-1]
-    missing = "checkpoint" if place.model is None else repr(place.model)
-    raise DataError(
-        f"{text}: the run has evaluated no {missing}. It has {', '.join(lines)}. Write "
-        f"{place.run.path}:NAME, or continue the run by its own command."
-    )
 
 
 def _answered(evaluation: Evaluation, benchmark: Benchmark | None) -> Answered:

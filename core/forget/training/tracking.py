@@ -1,0 +1,286 @@
+"""A run's curve in the tools that people watch curves in: TensorBoard, Weights & Biases, Trackio.
+
+    <run>/tensorboard/      event files
+    <run>/wandb/            what W&B keeps on this machine
+    <run>/reported.json     the run's id, and the last step that each of them knows
+
+The curve is `metrics.jsonl`; trackers are told what stands in it, under the names that transformers
+gives those numbers. Its own callbacks are of no use here: they count the steps of one trainer, and
+a method with rounds has one for each; and they begin a new run wherever a training is continued.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, NamedTuple, Protocol
+
+from forget.convert import to_plain
+from forget.errors import SettingsError, WorkError
+from forget.method import Tracker, TrainTask
+from forget.settings import training_identity
+from forget.store import journal
+from forget.store.atomic import write_json
+from forget.store.layout import RunFolder
+from forget.training import together
+
+__all__ = ["Reports", "check_trackers", "reporting"]
+
+_TITLES: Mapping[Tracker, str] = {
+    "tensorboard": "TensorBoard",
+    "wandb": "Weights & Biases",
+    "trackio": "Trackio",
+}
+_RENAMED = {"lr": "learning_rate", "step": "global_step"}
+"""Numbers of the curve that transformers calls otherwise."""
+
+
+class _Place(NamedTuple):
+    """Where a run is, in words that trackers sort runs by.
+
+    Attributes:
+        folder: The run directory.
+        id: What tells it from an earlier run of the same names.
+        project: The study.
+        name: Model, dataset, method and seed.
+        config: What is trained.
+        known: The last step that the tracker was told of; None if it has not heard of the run.
+        resumed: The step of the run that training continues from.
+    """
+
+    folder: RunFolder
+    id: str
+    project: str
+    name: str
+    config: Mapping[str, Any]
+    known: int | None
+    resumed: int
+
+
+class _Open(Protocol):
+    """A tracker that is being told of a run."""
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Take one point of the curve."""
+        ...
+
+    def close(self) -> None:
+        """Return when all that was logged is where it belongs."""
+        ...
+
+
+class Reports:
+    """What one phase of a training tells the trackers of its run.
+
+    Args:
+        task: The training.
+        resumed: The step of the run that it continues from; the curve is cut there already.
+
+    Raises:
+        WorkError: A tracker cannot be begun.
+    """
+
+    def __init__(self, task: TrainTask, resumed: int) -> None:
+        self._folder = RunFolder(task.output)
+        self._said = _read(self._folder.reported)
+        self._open: dict[str, _Open] = {}
+        *_, study, model, dataset, method, seed = ("",) * 5 + task.output.absolute().parts
+        place = _Place(
+            folder=self._folder,
+            id=self._said.setdefault("id", token_hex(4)),
+            project=study,
+            name=f"{model}/{dataset}/{method}/{seed}",
+            config={**to_plain(training_identity(task.settings)), "seed": task.seed},
+            known=None,
+            resumed=resumed,
+        )
+        earlier = journal.read(self._folder.curve)
+        try:
+            for name in task.settings.report_to:
+                self._begin(name, place._replace(known=self._said.get(name)), earlier)
+        except WorkError:
+            self.close()
+            raise
+
+    def _begin(self, name: Tracker, place: _Place, earlier: Sequence[Mapping[str, Any]]) -> None:
+        try:
+            self._open[name] = _OPEN[name](place)
+        except Exception as error:  # of another project, which raises what it likes
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            raise WorkError(
+                f"{_TITLES[name]} does not take the curve of {place.folder.path}: {reason}. {_HELP}"
+            ) from error
+        if name == "tensorboard":  # it forgets what it knew of later steps, and is told again
+            self._said[name] = min(place.known or 0, place.resumed)
+        self._tell(name, earlier)
+
+    def point(self, record: Mapping[str, Any]) -> None:
+        """Tell of a point that was just added to the curve."""
+        for name in self._open:
+            self._tell(name, [record])
+
+    def _tell(self, name: str, records: Iterable[Mapping[str, Any]]) -> None:
+        """Tell a tracker of those points that it does not know yet."""
+        for record in records:
+            if record["step"] > self._said.get(name, 0):
+                self._open[name].log(record["step"], _values(record))
+                self._said[name] = record["step"]
+        write_json(self._folder.reported, self._said)
+
+    def close(self) -> None:
+        """Let go of the trackers."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+
+@contextmanager
+def reporting(
+    task: TrainTask, resumed: int
+) -> Iterator[Callable[[Mapping[str, Any]], None] | None]:
+    """Have the trackers of a run open; give what tells them of a point, None if there are none.
+
+    Of several processes the main one reports.
+
+    Args:
+        task: The training.
+        resumed: The step of the run that it continues from.
+
+    Raises:
+        WorkError: A tracker cannot be begun.
+    """
+    if not task.settings.report_to or not together.is_main():
+        yield None
+        return
+    reports = Reports(task, resumed)
+    try:
+        yield reports.point
+    finally:
+        reports.close()
+
+
+def check_trackers(names: Sequence[Tracker]) -> None:
+    """Refuse trackers that cannot be used on this machine, before anything is written.
+
+    Raises:
+        SettingsError: One is not installed, or wants to know who one is.
+    """
+    missing = [name for name in names if find_spec(name) is None]
+    if missing:
+        packages = " ".join(missing)
+        raise SettingsError(
+            f"report_to={','.join(names)} needs what is not installed here: {packages}. Type "
+            f"`pip install {packages}`, or leave it out of report_to: the curve is in "
+            "metrics.jsonl in any case."
+        )
+    if "wandb" in names:
+        _check_wandb()
+
+
+def _check_wandb() -> None:
+    import wandb
+
+    settings = wandb.setup().settings
+    if settings.mode in ("offline", "disabled", "dryrun"):
+        return
+    try:
+        reason = "" if wandb.login(prompt=False) else "nobody is logged in"
+    except Exception as error:  # of the network, or of the key
+        reason = " ".join(str(error).split())[:300]
+    if reason:
+        raise SettingsError(
+            f"report_to=wandb cannot reach Weights & Biases: {reason}. Type `wandb login`, or set "
+            "WANDB_MODE=offline and send it later by `wandb sync`."
+        )
+
+
+def _values(record: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers of a point, by the names that transformers gives them."""
+    return {
+        f"train/{_RENAMED.get(name, name)}": float(value)
+        for name, value in record.items()
+        if isinstance(value, int | float)
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return what trackers know; nothing where that is not known any more."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+class _TensorBoard:
+    def __init__(self, place: _Place) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        # Points after the checkpoint that a training continues from are purged: they come anew.
+        self._writer = SummaryWriter(str(place.folder.tensorboard), purge_step=place.resumed + 1)
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _Wandb:
+    def __init__(self, place: _Place) -> None:
+        import wandb
+
+        self._run = wandb.init(
+            project=os.environ.get("WANDB_PROJECT") or place.project,
+            name=place.name,
+            id=place.id,
+            resume="allow",
+            dir=os.environ.get("WANDB_DIR") or place.folder.path,
+            config=dict(place.config),
+            settings=wandb.Settings(silent=True, console="off"),
+        )
+        self._run.define_metric("train/global_step")
+        self._run.define_metric("*", step_metric="train/global_step", step_sync=True)
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        self._run.log(dict(values), step=step)
+
+    def close(self) -> None:
+        self._run.finish()
+
+
+class _Trackio:
+    def __init__(self, place: _Place) -> None:
+        import trackio
+
+        self._run = trackio.init(
+            project=os.environ.get("TRACKIO_PROJECT") or place.project,
+            name=place.name,
+            # By its name alone it would go on with a run whose folder is long gone.
+            resume="never" if place.known is None else "allow",
+            config=dict(place.config),
+            embed=False,
+        )
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        self._run.log(dict(values), step=step)
+
+    def close(self) -> None:
+        self._run.finish()
+
+
+_OPEN: Mapping[Tracker, Callable[[_Place], _Open]] = {
+    "tensorboard": _TensorBoard,
+    "wandb": _Wandb,
+    "trackio": _Trackio,
+}
+_HELP = (
+    "Run the same command again to continue, or with report_to less: the curve is in metrics.jsonl "
+    "in any case, and a tracker that is named later gets all of it."
+)
