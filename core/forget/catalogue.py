@@ -28,6 +28,7 @@ __all__ = [
     "TeacherEntry",
     "Wheel",
     "load_catalogue",
+    "registry_files",
 ]
 
 USER_FILE = "forget.toml"
@@ -230,8 +231,7 @@ def load_catalogue(extra: Sequence[Path] = (), folder: Path | None = None) -> Ca
     Raises:
         CatalogueError: A file is missing or wrong.
     """
-    user_file = (folder or Path.cwd()) / USER_FILE
-    layers = [_shipped(), *([user_file] if user_file.is_file() else []), *extra]
+    layers = registry_files(extra, folder)
     merged: dict[str, Any] = {}
     origins: dict[tuple[str, ...], Path] = {}
     for layer in layers:
@@ -240,6 +240,12 @@ def load_catalogue(extra: Sequence[Path] = (), folder: Path | None = None) -> Ca
     catalogue = _structure(merged, origins)
     _check_references(catalogue, origins)
     return catalogue
+
+
+def registry_files(extra: Sequence[Path] = (), folder: Path | None = None) -> list[Path]:
+    """Return the files that `load_catalogue` reads, later ones winning; see there."""
+    user_file = (folder or Path.cwd()) / USER_FILE
+    return [_shipped(), *([user_file] if user_file.is_file() else []), *extra]
 
 
 def _shipped() -> Path:

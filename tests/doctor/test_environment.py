@@ -71,7 +71,7 @@ def test_a_package_without_its_files(open_lazily: Open, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("version", "state", "text"), [("none", "ok", "not installed"), ("0.1", "warning", "tested")]
+    ("version", "state", "text"), [("none", "fine", "not installed"), ("0.1", "note", "tested")]
 )
 def test_vllm_is_optional(
     version: str, state: str, text: str, open_lazily: Open, monkeypatch: pytest.MonkeyPatch
@@ -120,7 +120,7 @@ def test_gpus_compute(open_lazily: Open, monkeypatch: pytest.MonkeyPatch) -> Non
     assert torch.asked == ["cuda:0", "cuda:1"]
 
 
-@pytest.mark.parametrize(("device", "state"), [("auto", "warning"), ("cuda", "problem")])
+@pytest.mark.parametrize(("device", "state"), [("auto", "note"), ("cuda", "problem")])
 def test_a_torch_for_cpus_beside_gpus(
     device: str, state: str, open_lazily: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,11 +148,11 @@ def test_a_gpu_that_torch_has_no_kernels_for(
 
 def test_no_gpu(open_lazily: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     with_gpus(monkeypatch, [], None, None)
-    assert look(open_lazily(), "GPUs").state == "ok"
+    assert look(open_lazily(), "GPUs").state == "fine"
     asked = look(open_lazily(options=EngineOptions(device="cuda")), "GPUs")
     assert (asked.state, bool(asked.remedy)) == ("problem", True)
     with_gpus(monkeypatch, ["NVIDIA A100"], "CUDA 12.8", None)
-    assert look(open_lazily(options=EngineOptions(device="cpu")), "GPUs").state == "ok"
+    assert look(open_lazily(options=EngineOptions(device="cpu")), "GPUs").state == "fine"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_one_core_of_many(open_lazily: Open, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3}, raising=False)
     found = look(open_lazily(), "cores")
-    assert found.state == "warning"
+    assert found.state == "note"
     assert "--cpus-per-task" in found.remedy
 
 
@@ -186,7 +186,7 @@ def test_slurm_is_there_or_not(
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda _: path)
     found = look(open_lazily(), "Slurm")
-    assert found.state == "ok"
+    assert found.state == "fine"
     assert found.text.startswith(text)
 
 
@@ -207,5 +207,5 @@ def test_a_broken_plugin(
     session = open_lazily
     Site(tmp_path / "site", monkeypatch).install("forget-bad", "import no_such_module")
     found = look(session(), "plugins")
-    assert found.state == "warning"
+    assert found.state == "note"
     assert "forget-bad (forget-bad 1.0) is broken: ModuleNotFoundError" in found.text

@@ -119,7 +119,7 @@ def test_pending_runs_of_a_study(open_lazily: Open, tiny_model: Path, tmp_path: 
     session = open_lazily(registries=[pending_method(tmp_path)])
     asked = RunRequest(study="mine", model=str(tiny_model), benchmarks=("mini_piqa",))
     waiting = named(look(asked, session), "method made")
-    assert (waiting.state, waiting.remedy) == ("warning", "pip install forget-made")
+    assert (waiting.state, waiting.remedy) == ("note", "pip install forget-made")
 
 
 def test_no_plugin(open_lazily: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +184,7 @@ def test_a_teacher_that_has_written_is_not_needed(
     assert "writer" not in {d.name for d in look(asked, session)}
 
 
-@pytest.mark.parametrize(("offline", "state"), [("0", "ok"), ("1", "warning")])
+@pytest.mark.parametrize(("offline", "state"), [("0", "fine"), ("1", "note")])
 def test_a_teacher_behind_a_server(
     offline: str,
     state: str,

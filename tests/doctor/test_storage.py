@@ -50,14 +50,14 @@ def test_a_read_only_folder(open_lazily: Open, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(OutputError, match="Read-only file system"):
         look(session, "output folder")
     found = look(session, "locks")
-    assert found.state == "warning"
+    assert found.state == "note"
     assert "takes no files" in found.text
 
 
 def test_a_file_system_without_locks(open_lazily: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", refuse(errno.ENOLCK))
     found = look(open_lazily(), "locks")
-    assert found.state == "warning"
+    assert found.state == "note"
     assert os.strerror(errno.ENOLCK) in found.text
     assert "two processes" in found.remedy
 
@@ -67,12 +67,12 @@ def test_locks_that_another_process_does_not_see(
 ) -> None:
     monkeypatch.setattr(fcntl, "flock", lambda *_: None)
     found = look(open_lazily(), "locks")
-    assert found.state == "warning"
+    assert found.state == "note"
     assert "does not keep another process out" in found.text
     assert list(out.iterdir()) == []
 
 
-@pytest.mark.parametrize(("free", "state"), [(0, "problem"), (5e9, "warning"), (5e10, "ok")])
+@pytest.mark.parametrize(("free", "state"), [(0, "problem"), (5e9, "note"), (5e10, "fine")])
 def test_the_room_that_is_left(
     free: float, state: str, open_lazily: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,5 +102,5 @@ def test_the_hubs_cache(open_lazily: Open, tmp_path: Path, monkeypatch: pytest.M
     assert "1 model(s)" in look(session, "Hub's cache").text
     monkeypatch.setattr(os, "access", lambda *_: False)
     found = look(session, "Hub's cache")
-    assert found.state == "warning"
+    assert found.state == "note"
     assert "HF_HOME" in found.remedy
