@@ -11,6 +11,7 @@ from forget.inference.machine import gpu_names
 __all__ = ["Cards", "cards"]
 
 _FIELDS = "name,memory.total,driver_version,compute_cap"
+_NO_CARD = "No devices were found"
 _PATIENCE_S = 8.0
 """A driver that nobody has used for a while is loaded first."""
 
@@ -50,7 +51,8 @@ def cards() -> Cards:
     rows = [line.split(", ") for line in told.said.splitlines()]
     rows = [row for row in rows if len(row) == _FIELDS.count(",") + 1]
     if told.status != 0 or not rows:
-        return Cards(known, why_not=_fault(told) if known or told.status is not None else "")
+        silent = not known and (told.status is None or _NO_CARD in told.said)
+        return Cards(known, why_not="" if silent else _fault(told))
     banner = ask(["nvidia-smi"], patience_s=_PATIENCE_S).said
     return Cards(
         tuple(name for name, *_ in rows),

@@ -17,7 +17,7 @@ from packaging.version import InvalidVersion, Version
 
 from forget.doctor.diagnosis import Check, Found
 
-__all__ = ["DISTRIBUTION", "installed", "is_within", "packages", "requirements", "tested_file"]
+__all__ = ["DISTRIBUTION", "installed", "is_within", "packages", "requirements", "versions_file"]
 
 DISTRIBUTION = "forget-llm"
 _SHOWN = {"torch": "torch", "transformers": "transformers", "trl": "trl", "lm-eval": "lm_eval"}
@@ -69,7 +69,7 @@ def installed(name: str) -> str | None:
         return None
 
 
-def tested_file() -> Path:
+def versions_file() -> Path:
     """Find the versions that were tested together: beside the package, or in the source tree."""
     import forget
 
@@ -87,7 +87,7 @@ def is_within(version: str, specifier: SpecifierSet) -> bool:
 
 def _tested() -> dict[str, SpecifierSet]:
     """Return the specifier of each version that was tested; none where the file was left out."""
-    file = tested_file()
+    file = versions_file()
     if not file.is_file():
         return {}
     lines = (line.partition("#")[0].strip() for line in file.read_text("utf-8").splitlines())
@@ -124,7 +124,7 @@ def _as_tested(untested: list[str], tested: str, other: str) -> Found:
         other,
         "note",
         "where results look odd, take what was tested: "
-        f"pip install --constraint {tested_file()} {DISTRIBUTION}",
+        f"pip install --constraint {versions_file()} {DISTRIBUTION}",
     )
 
 
