@@ -39,7 +39,7 @@ def test_the_machine_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor() == 0
     said = capsys.readouterr()
     assert "on this machine" in said.out
-    assert "environment torch" in said.out
+    assert "  torch " in said.out
     assert "forget data fetch" not in said.out
 
 

@@ -114,7 +114,7 @@ def test_a_plugin_that_asks_when_it_is_imported(
     monkeypatch.setenv("PYTHONPATH", str(site.folder))
     found = examine(None, session, Silent(), offline=True)
     assert "asked the network for example.org" in named(found, "network").found
-    assert "forget-eager" in named(found, "plugins").found
+    assert "forget-eager" in named(found, "forget-eager").found
 
 
 @pytest.mark.slow

