@@ -40,22 +40,22 @@ def test_the_usual_places(
     session = open_lazily()
     monkeypatch.delenv("HF_HOME")
     places = {check.name: check.look().text for check in caches(session)}
-    assert places["models of packages"] == f"{tmp_path}/.cache/forget, not there yet"
-    assert places["models of the Hub"] == f"{tmp_path}/.cache/huggingface/hub, not there yet"
-    assert places["data of the Hub"] == f"{tmp_path}/.cache/huggingface/datasets, not there yet"
-    assert places["completions of teachers"] == f"{tmp_path}/out/trajectories, not there yet"
+    assert places["converted models"] == f"{tmp_path}/.cache/forget, not there yet"
+    assert places["Hub's models"] == f"{tmp_path}/.cache/huggingface/hub, not there yet"
+    assert places["Hub's data"] == f"{tmp_path}/.cache/huggingface/datasets, not there yet"
+    assert places["trajectories"] == f"{tmp_path}/out/trajectories, not there yet"
     assert places["data mirror"].startswith("none: data come from the Hub")
 
 
 @pytest.mark.parametrize(
     ("variable", "name", "below"),
     [
-        ("FORGET_CACHE", "models of packages", ""),
-        ("XDG_CACHE_HOME", "models of packages", "/forget"),
-        ("HF_HOME", "models of the Hub", "/hub"),
-        ("HF_HUB_CACHE", "models of the Hub", ""),
-        ("HF_HOME", "data of the Hub", "/datasets"),
-        ("HF_DATASETS_CACHE", "data of the Hub", ""),
+        ("FORGET_CACHE", "converted models", ""),
+        ("XDG_CACHE_HOME", "converted models", "/forget"),
+        ("HF_HOME", "Hub's models", "/hub"),
+        ("HF_HUB_CACHE", "Hub's models", ""),
+        ("HF_HOME", "Hub's data", "/datasets"),
+        ("HF_DATASETS_CACHE", "Hub's data", ""),
     ],
 )
 def test_the_variable_that_moves_a_cache(
@@ -84,7 +84,7 @@ def test_what_links_lead_to_counts_once(
     fill(tmp_path / "hub" / "blobs", 1_000_000_000)
     (tmp_path / "hub" / "snapshot").symlink_to(tmp_path / "hub" / "blobs" / "weights")
     (tmp_path / "hub" / "folder").symlink_to(tmp_path / "hub" / "blobs")
-    assert ", 1.0 GB;" in look(open_lazily(), "models of the Hub").text
+    assert ", 1.0 GB;" in look(open_lazily(), "Hub's models").text
 
 
 def test_a_cache_that_takes_long_to_add_up(
@@ -93,7 +93,7 @@ def test_a_cache_that_takes_long_to_add_up(
     monkeypatch.setattr(module, "_LOOKING_S", -1.0)
     monkeypatch.setenv("FORGET_CACHE", str(tmp_path / "cache"))
     fill(tmp_path / "cache", 1_000_000_000)
-    assert ", more than 1.0 GB;" in look(open_lazily(), "models of packages").text
+    assert ", more than 1.0 GB;" in look(open_lazily(), "converted models").text
 
 
 @pytest.mark.parametrize("place", ["file", "/proc/forget"])
@@ -103,7 +103,7 @@ def test_a_cache_that_cannot_grow(
     """A file is where it would be, or its file system takes no files, of root either."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("FORGET_CACHE", str(tmp_path / place))
-    found = look(open_lazily(), "models of packages")
+    found = look(open_lazily(), "converted models")
     assert found.state == "note"
     assert "cannot be" in found.text
     assert found.remedy.endswith("or name another folder: FORGET_CACHE")

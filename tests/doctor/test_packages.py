@@ -146,7 +146,7 @@ def has_trl(entry: str) -> bool:
 
 def test_what_packages_require_of_each_other(site: Distributions) -> None:
     site.add("rich", pinned("rich"), "pygments>=999", 'colour>=1; extra == "more"')
-    found = look("requirements of packages")
+    found = look("conflicts")
     assert found.state == "note"
     assert f"rich {pinned('rich')}: pygments " in found.text
     assert "but >=999 is required" in found.text
@@ -156,7 +156,7 @@ def test_what_packages_require_of_each_other(site: Distributions) -> None:
 
 def test_what_a_package_requires_and_nobody_has(site: Distributions) -> None:
     site.add("rich", pinned("rich"), "no-such-thing[extra]>=2", 'other; python_version < "3"')
-    found = look("requirements of packages")
+    found = look("conflicts")
     assert found.state == "problem"
     assert "no-such-thing is not installed" in found.text
     assert "other" not in found.text
@@ -165,7 +165,7 @@ def test_what_a_package_requires_and_nobody_has(site: Distributions) -> None:
 
 def test_of_many_conflicts_some_are_named(site: Distributions) -> None:
     site.add("rich", pinned("rich"), *(f"missing-{number}" for number in range(9)))
-    text = look("requirements of packages").text
+    text = look("conflicts").text
     assert text.count("is not installed") == 5
     assert re.search(r"; and \d more$", text)
 
@@ -173,7 +173,7 @@ def test_of_many_conflicts_some_are_named(site: Distributions) -> None:
 def test_packages_that_require_each_other(site: Distributions) -> None:
     site.add("rich", pinned("rich"), "circle")
     site.add("circle", "1", "rich")
-    assert "circle" not in look("requirements of packages").text
+    assert "circle" not in look("conflicts").text
 
 
 def test_what_is_installed(site: Distributions) -> None:

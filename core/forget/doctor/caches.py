@@ -33,11 +33,11 @@ class _Size(NamedTuple):
 def caches(session: Session) -> Iterator[Check]:
     """Yield the checks of all caches, and of what runs of an output folder share."""
     home = ("HF_HOME", "XDG_CACHE_HOME")
-    yield _cache("models of packages", cache_folder(), "FORGET_CACHE", "XDG_CACHE_HOME")
-    yield _cache("models of the Hub", hub_cache_folder(), "HF_HUB_CACHE", *home)
-    yield _cache("data of the Hub", _datasets_folder(), "HF_DATASETS_CACHE", *home)
+    yield _cache("converted models", cache_folder(), "FORGET_CACHE", "XDG_CACHE_HOME")
+    yield _cache("Hub's models", hub_cache_folder(), "HF_HUB_CACHE", *home)
+    yield _cache("Hub's data", _datasets_folder(), "HF_DATASETS_CACHE", *home)
     completions = partial(_look, session.workspace.trajectories, "", "--out")
-    yield Check("caches", "completions of teachers", completions)
+    yield Check("caches", "trajectories", completions)
     yield Check("caches", "data mirror", partial(_mirror, session))
 
 

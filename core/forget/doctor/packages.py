@@ -15,6 +15,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from forget.catalogue import shipped_file
 from forget.doctor.diagnosis import Check, Found
 
 __all__ = ["DISTRIBUTION", "installed", "is_within", "packages", "requirements", "versions_file"]
@@ -45,7 +46,7 @@ def packages() -> Iterator[Check]:
     for name in _SHOWN:
         yield Check("environment", name, partial(_package, name))
     yield Check("environment", "other packages", _others)
-    yield Check("environment", "requirements of packages", _conflicts)
+    yield Check("environment", "conflicts", _conflicts)
 
 
 def requirements(of: str = DISTRIBUTION, extras: frozenset[str] = frozenset()) -> list[Requirement]:
@@ -70,11 +71,8 @@ def installed(name: str) -> str | None:
 
 
 def versions_file() -> Path:
-    """Find the versions that were tested together: beside the package, or in the source tree."""
-    import forget
-
-    beside = Path(forget.__file__).with_name("constraints.txt")
-    return beside if beside.is_file() else Path(forget.__file__).parents[2] / "constraints.txt"
+    """Return the file of the versions that were tested together, which pip reads as well."""
+    return shipped_file("constraints.txt")
 
 
 def is_within(version: str, specifier: SpecifierSet) -> bool:

@@ -16,7 +16,7 @@ from forget.doctor.diagnosis import Diagnosis, commands
 __all__ = ["as_plain", "remedies", "render"]
 
 _STYLES = {"fine": "green", "note": "yellow", "problem": "red"}
-_WIDEST = 26
+_WIDEST = 24
 """Columns for names: of 80, the rest is enough for what was found."""
 
 _TO_DO = "\N{RIGHTWARDS ARROW} "
