@@ -78,8 +78,8 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("HF_HUB_CACHE", "{here}/cache", "{here}/cache"),
         ("HF_HUB_CACHE", "$PLACE/cache", "{here}/cache"),
-        ("HF_HOME", "{here}/home", "{here}/home/hub"),
-        ("HF_HOME", "~/home", "{here}/home/hub"),
+        ("HF_HOME", "{here}/hf", "{here}/hf/hub"),
+        ("HF_HOME", "~/hf", "{here}/hf/hub"),
         ("XDG_CACHE_HOME", "{here}/xdg", "{here}/xdg/huggingface/hub"),
         ("NOTHING", "", "{here}/.cache/huggingface/hub"),
     ],

@@ -75,6 +75,6 @@ def _known(name: str, meaning: _Meaning) -> Found:
 
 
 def _unknown(name: str) -> Found:
-    close = nearest(name, [known for known in _MEANINGS if known.startswith(_OURS)])
-    meant = f", or set what is meant: {' or '.join(close)}" if close else ""
+    close = nearest(name, [known for known in _MEANINGS if known.startswith(_OURS)], count=1)
+    meant = f", or set what is meant: {close[0]}" if close else ""
     return Found("set, but forget reads none of this name", "note", f"unset {name}{meant}")
