@@ -28,8 +28,11 @@ __all__ = [
     "TeacherEntry",
     "Wheel",
     "load_catalogue",
+    "registry_files",
+    "shipped_file",
 ]
 
+SHIPPED = "registry.toml"
 USER_FILE = "forget.toml"
 T = TypeVar("T")
 
@@ -230,8 +233,7 @@ def load_catalogue(extra: Sequence[Path] = (), folder: Path | None = None) -> Ca
     Raises:
         CatalogueError: A file is missing or wrong.
     """
-    user_file = (folder or Path.cwd()) / USER_FILE
-    layers = [_shipped(), *([user_file] if user_file.is_file() else []), *extra]
+    layers = registry_files(extra, folder)
     merged: dict[str, Any] = {}
     origins: dict[tuple[str, ...], Path] = {}
     for layer in layers:
@@ -242,10 +244,16 @@ def load_catalogue(extra: Sequence[Path] = (), folder: Path | None = None) -> Ca
     return catalogue
 
 
-def _shipped() -> Path:
-    """Find the registry beside the package (a wheel) or at the top of the source tree."""
-    beside = Path(__file__).with_name("registry.toml")
-    return beside if beside.is_file() else Path(__file__).parents[2] / "registry.toml"
+def registry_files(extra: Sequence[Path] = (), folder: Path | None = None) -> list[Path]:
+    """Return the files that `load_catalogue` reads, later ones winning; see there."""
+    user_file = (folder or Path.cwd()) / USER_FILE
+    return [shipped_file(SHIPPED), *([user_file] if user_file.is_file() else []), *extra]
+
+
+def shipped_file(name: str) -> Path:
+    """Return a file that ships beside the package (a wheel) or at the top of the source tree."""
+    beside = Path(__file__).with_name(name)
+    return beside if beside.is_file() else Path(__file__).parents[2] / name
 
 
 def _read(path: Path) -> dict[str, Any]:

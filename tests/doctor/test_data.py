@@ -48,7 +48,7 @@ def write_piqa(root: Path, rows: int) -> Path:
 
 def test_a_dataset_is_read_asked_and_graded(mirror: Path, models: Models) -> None:
     found = look_at_dataset(Gsm8k(), Mirror(root=mirror), models)
-    assert found.state == "ok"
+    assert found.state == "fine"
     assert "2 examples to train on and 2 held out" in found.text
     assert f"tokenised for {next(iter(models.folders))} and marked" in found.text
 
@@ -82,7 +82,7 @@ def test_a_split_without_rows(mirror: Path, models: Models) -> None:
 
 def test_a_benchmark_is_read_tokenised_and_marked(models: Models) -> None:
     found = look_at_benchmark(exam(mini, "mini_piqa", Mirror()), models)
-    assert found.state == "ok"
+    assert found.state == "fine"
     assert found.text.startswith("100 items read; 4 of them tokenised")
 
 
@@ -104,7 +104,7 @@ def test_all_that_a_model_writes_is_marked(models: Models, data_root: Path) -> N
 def test_a_benchmark_of_which_a_part_is_there(tmp_path: Path, models: Models) -> None:
     write_piqa(tmp_path, rows=5)
     found = look_at_benchmark(exam(core10, "piqa", Mirror(root=tmp_path)), models)
-    assert found.state == "warning"
+    assert found.state == "note"
     assert "5 items read" in found.text
     assert "1,838 items are published" in found.text
 
@@ -143,7 +143,7 @@ def test_nltk_data_is_missing_from_the_mirror(ifeval: Benchmark, tmp_path: Path)
         look_at_nltk(PUNKT, ifeval, Mirror(root=tmp_path / "mirror"))
 
 
-@pytest.mark.parametrize(("offline", "state"), [("1", "problem"), ("0", "warning")])
+@pytest.mark.parametrize(("offline", "state"), [("1", "problem"), ("0", "note")])
 def test_nltk_data_is_missing_without_a_mirror(
     offline: str, state: str, ifeval: Benchmark, monkeypatch: pytest.MonkeyPatch
 ) -> None:

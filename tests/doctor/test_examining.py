@@ -24,6 +24,7 @@ from forget.session import Session
 from forget.store.manifest import seal
 
 Open = Callable[..., Session]
+MACHINE = ["environment", "plugins", "machine", "storage", "caches", "cluster"]
 
 
 def request(model: Path, **changes: Any) -> RunRequest:
@@ -44,13 +45,17 @@ def look(asked: RunRequest | None, session: Session) -> list[Diagnosis]:
 
 def test_the_machine_alone(open_lazily: Open) -> None:
     found = look(None, open_lazily())
-    assert {diagnosis.area for diagnosis in found} == {"environment", "storage"}
+    areas = list(dict.fromkeys(diagnosis.area for diagnosis in found))
+    assert [area for area in areas if area != "variables"] == MACHINE
+    assert all(
+        diagnosis.remedy or diagnosis.command for diagnosis in found if diagnosis.state != "fine"
+    )
 
 
 def test_a_sound_run(open_lazily: Open, mirror: Path, tiny_model: Path, out: Path) -> None:
     found = look(request(tiny_model), open_lazily(data=mirror))
     assert [d for d in found if d.state == "problem"] == []
-    needed = [(d.area, d.name) for d in found if d.area not in ("environment", "storage")]
+    needed = [(d.area, d.name) for d in found if d.area not in (*MACHINE, "variables")]
     assert needed == [
         ("model", tiny_model.name),
         ("dataset", "gsm8k"),
@@ -119,13 +124,13 @@ def test_pending_runs_of_a_study(open_lazily: Open, tiny_model: Path, tmp_path: 
     session = open_lazily(registries=[pending_method(tmp_path)])
     asked = RunRequest(study="mine", model=str(tiny_model), benchmarks=("mini_piqa",))
     waiting = named(look(asked, session), "method made")
-    assert (waiting.state, waiting.remedy) == ("warning", "pip install forget-made")
+    assert (waiting.state, waiting.remedy) == ("note", "pip install forget-made")
 
 
 def test_no_plugin(open_lazily: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORGET_PLUGINS", "")
     found = look(RunRequest(method="gt-sft"), open_lazily())
-    assert {named(found, name).state for name in ("plugins", "missing")} == {"problem"}
+    assert {named(found, name).state for name in ("installed", "missing")} == {"problem"}
 
 
 REGISTRY = """\
@@ -184,7 +189,7 @@ def test_a_teacher_that_has_written_is_not_needed(
     assert "writer" not in {d.name for d in look(asked, session)}
 
 
-@pytest.mark.parametrize(("offline", "state"), [("0", "ok"), ("1", "warning")])
+@pytest.mark.parametrize(("offline", "state"), [("0", "fine"), ("1", "note")])
 def test_a_teacher_behind_a_server(
     offline: str,
     state: str,

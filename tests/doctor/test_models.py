@@ -50,7 +50,7 @@ def test_a_whole_model(model: Path, open_lazily: Open) -> None:
     session = open_lazily()
     models = Models(session)
     found = models.look(session.model(str(model)), evaluated=True)
-    assert found.state == "ok"
+    assert found.state == "fine"
     assert "tokenizer (" in found.text
     assert models.folders == {"tiny": model}
     assert models.tokenizers["tiny"]("a")["input_ids"]
@@ -96,12 +96,12 @@ def test_a_model_that_only_stock_lm_eval_runs(model: Path, open_lazily: Open) ->
     config = json.loads((model / "config.json").read_text())
     (model / "config.json").write_text(json.dumps({**config, "attn_logit_softcapping": 50.0}))
     found = look(model, open_lazily())
-    assert found.state == "warning"
+    assert found.state == "note"
     assert "attn_logit_softcapping" in found.text
-    assert look(model, open_lazily(), evaluated=False).state == "ok"
+    assert look(model, open_lazily(), evaluated=False).state == "fine"
     wanted = open_lazily(options=EngineOptions(engine="builtin"))
     assert look(model, wanted).state == "problem"
-    assert look(model, open_lazily(options=EngineOptions(engine="stock"))).state == "ok"
+    assert look(model, open_lazily(options=EngineOptions(engine="stock"))).state == "fine"
 
 
 def adapter(model: Path, base: str) -> Path:
@@ -122,11 +122,11 @@ def test_a_model_of_the_hub_that_is_in_its_cache(
 ) -> None:
     session = open_lazily()
     snapshot(tiny_model, tmp_path / "hub-home" / "hub")
-    assert look(session.model("someone/m"), session).state == "ok"
+    assert look(session.model("someone/m"), session).state == "fine"
 
 
 @pytest.mark.parametrize(
-    ("offline", "state", "remedy"), [("1", "problem", ""), ("0", "warning", "first use")]
+    ("offline", "state", "remedy"), [("1", "problem", ""), ("0", "note", "first use")]
 )
 def test_a_model_of_the_hub_that_is_not_here(
     offline: str,
@@ -178,7 +178,7 @@ def test_a_package_that_has_yet_to_be_converted(
 ) -> None:
     monkeypatch.setenv("FORGET_CACHE", str(tmp_path / "cache"))
     found = look(packed(tmp_path, monkeypatch), open_lazily())
-    assert found.state == "ok"
+    assert found.state == "fine"
     assert "the first use converts it" in found.text
     assert not (tmp_path / "cache").exists()
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from forget.doctor import network
-from forget.doctor.network import asked_hosts, is_offline, seal
+from forget.doctor.network import asked_hosts, is_offline, seal, set_by_sealing
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +23,7 @@ def sealed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ):
         for name in names:
             monkeypatch.setattr(kind, name, getattr(kind, name))
+    monkeypatch.setattr(network, "_set", set())
     for name in (*network._OFFLINE, "HTTPS_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "0")
     seal()
@@ -42,6 +43,10 @@ def test_the_user_may_have_told_them(
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", value)
     assert is_offline() is expected
+
+
+def test_what_was_set_is_known() -> None:
+    assert "HF_HUB_OFFLINE" in set_by_sealing()
 
 
 def test_no_proxy_hides_who_is_asked() -> None:

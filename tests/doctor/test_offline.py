@@ -21,7 +21,7 @@ from forget.progress import Silent
 from forget.session import Session
 
 Open = Callable[..., Session]
-FOUND = {"area": "model", "name": "m", "state": "ok", "found": "whole", "seconds": 0.5}
+FOUND = {"area": "model", "name": "m", "state": "fine", "found": "whole", "seconds": 0.5}
 
 
 def asking(model: Path, name: str) -> RunRequest:
@@ -79,7 +79,7 @@ def test_the_process_is_sealed_before_anything_else_is_imported() -> None:
 @pytest.mark.slow
 def test_the_machine_alone(open_lazily: Open, out: Path) -> None:
     found = examine(None, open_lazily(), Silent(), offline=True)
-    assert named(found, "output folder").state == "ok"
+    assert named(found, "output folder").state == "fine"
     assert [d for d in found if d.state == "problem"] == []
     assert list(out.iterdir()) == []
 
@@ -99,7 +99,7 @@ def test_a_benchmark_that_does_without_an_answer_is_named_too(
 ) -> None:
     request = asking(tiny_model, "murmuring")
     murmuring = named(examine(request, open_lazily(), Silent(), offline=True), "murmuring")
-    assert murmuring.state == "warning"
+    assert murmuring.state == "note"
     assert "5 items read" in murmuring.found
     assert "asked the network for data.example.org" in murmuring.found
 
@@ -114,7 +114,7 @@ def test_a_plugin_that_asks_when_it_is_imported(
     monkeypatch.setenv("PYTHONPATH", str(site.folder))
     found = examine(None, session, Silent(), offline=True)
     assert "asked the network for example.org" in named(found, "network").found
-    assert "forget-eager" in named(found, "plugins").found
+    assert "forget-eager" in named(found, "forget-eager").found
 
 
 @pytest.mark.slow

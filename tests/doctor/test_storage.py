@@ -14,11 +14,18 @@ from typing import Any
 import pytest
 
 from forget.doctor.diagnosis import Found
-from forget.doctor.storage import file_system, storage
+from forget.doctor.mounts import mount_of
+from forget.doctor.storage import left_gb, storage
 from forget.errors import OutputError
 from forget.session import Session
+from scheduler.slurm.fake_commands import FakeCommands
 
 Open = Callable[..., Session]
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCommands:
+    return FakeCommands(tmp_path / "bin", monkeypatch)
 
 
 def look(session: Session, name: str) -> Found:
@@ -50,14 +57,14 @@ def test_a_read_only_folder(open_lazily: Open, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(OutputError, match="Read-only file system"):
         look(session, "output folder")
     found = look(session, "locks")
-    assert found.state == "warning"
+    assert found.state == "note"
     assert "takes no files" in found.text
 
 
 def test_a_file_system_without_locks(open_lazily: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", refuse(errno.ENOLCK))
     found = look(open_lazily(), "locks")
-    assert found.state == "warning"
+    assert found.state == "note"
     assert os.strerror(errno.ENOLCK) in found.text
     assert "two processes" in found.remedy
 
@@ -67,12 +74,12 @@ def test_locks_that_another_process_does_not_see(
 ) -> None:
     monkeypatch.setattr(fcntl, "flock", lambda *_: None)
     found = look(open_lazily(), "locks")
-    assert found.state == "warning"
+    assert found.state == "note"
     assert "does not keep another process out" in found.text
     assert list(out.iterdir()) == []
 
 
-@pytest.mark.parametrize(("free", "state"), [(0, "problem"), (5e9, "warning"), (5e10, "ok")])
+@pytest.mark.parametrize(("free", "state"), [(0, "problem"), (5e9, "note"), (5e10, "fine")])
 def test_the_room_that_is_left(
     free: float, state: str, open_lazily: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,24 +90,76 @@ def test_the_room_that_is_left(
     assert "of 100 GB" in found.text
 
 
+@pytest.mark.parametrize(("free", "state"), [(0, "problem"), (900, "note"), (50_000, "fine")])
+def test_the_files_that_can_be_made(
+    free: int, state: str, open_lazily: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = open_lazily()
+    found = SimpleNamespace(f_files=100_000, f_favail=free)
+    monkeypatch.setattr(os, "statvfs", lambda _: found)
+    looked = look(session, "files")
+    assert (looked.state, bool(looked.remedy)) == (state, state != "fine")
+    assert looked.text == f"{free:,} more of 100,000 can be made"
+
+
+def test_a_file_system_that_does_not_count_files(
+    open_lazily: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = open_lazily()
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_files=0, f_favail=0))
+    assert look(session, "files") == Found("as many as there is space for")
+
+
+QUOTA = (
+    "Disk quotas for user alice (uid 7):\n{device} {used} {limit} {limit} 0 {files} 9000 90000 0\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("used", "files", "state"),
+    [
+        (1_000_000, 500, "fine"),
+        (95_000_000, 500, "note"),  # KiB: less than 10 GB are left
+        (1_000_000, 89_000, "note"),
+        (100_000_000, 500, "problem"),
+        (1_000_000, 90_000, "problem"),
+    ],
+)
+def test_a_quota(
+    used: int, files: int, state: str, open_lazily: Open, out: Path, system: FakeCommands
+) -> None:
+    said = QUOTA.format(device=mount_of(out).device, used=used, limit=100_000_000, files=files)
+    system.answer("quota", said)
+    found = look(open_lazily(), "quota")
+    assert (found.state, bool(found.remedy)) == (state, state != "fine")
+    assert found.text.startswith("user alice: ")
+    assert left_gb(out) == pytest.approx(
+        min((100_000_000 - used) * 1.024e-6, shutil.disk_usage(out).free / 1e9), abs=0.1
+    )
+
+
+def test_no_quota(open_lazily: Open, system: FakeCommands) -> None:
+    system.answer("quota", "Disk quotas for user root (uid 0): none\n")
+    assert look(open_lazily(), "quota") == Found("none that this system tells of")
+
+
+@pytest.mark.slow
+def test_a_quota_that_nobody_tells(open_lazily: Open, system: FakeCommands) -> None:
+    system.answer("quota", after_s=60)
+    found = look(open_lazily(), "quota")
+    assert (found.state, found.text) == ("note", "not known: quota did not answer for 3 s")
+
+
 def test_the_file_system_of_the_innermost_mount(monkeypatch: pytest.MonkeyPatch) -> None:
     def mounts(**_: bool) -> list[SimpleNamespace]:
         kinds = {"/": "ext4", "/tmp": "lustre", "/tmp/not/this": "nfs4"}
-        return [SimpleNamespace(mountpoint=place, fstype=kind) for place, kind in kinds.items()]
+        return [
+            SimpleNamespace(device="d", mountpoint=place, fstype=kind)
+            for place, kind in kinds.items()
+        ]
 
     monkeypatch.setattr("psutil.disk_partitions", mounts)
-    assert file_system(Path("/tmp/no/such/folder")) == "lustre"
-    assert file_system(Path("/")) == "ext4"
+    assert mount_of(Path("/tmp/no/such/folder")).kind == "lustre"
+    assert mount_of(Path("/")).kind == "ext4"
     monkeypatch.setattr("psutil.disk_partitions", lambda **_: [])
-    assert file_system(Path("/")) == "unknown"
-
-
-def test_the_hubs_cache(open_lazily: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = open_lazily()
-    assert "not there yet" in look(session, "Hub's cache").text
-    (tmp_path / "hub-home" / "hub" / "models--a--b").mkdir(parents=True)
-    assert "1 model(s)" in look(session, "Hub's cache").text
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    found = look(session, "Hub's cache")
-    assert found.state == "warning"
-    assert "HF_HOME" in found.remedy
+    assert mount_of(Path("/")).kind == "unknown"

@@ -13,7 +13,13 @@ import pytest
 from forget.catalogue import Catalogue, ModelEntry, Wheel
 from forget.errors import ModelError, UnknownNameError
 from forget.inference import models
-from forget.inference.models import ModelReference, cache_folder, find_model, obtain_model
+from forget.inference.models import (
+    ModelReference,
+    cache_folder,
+    find_model,
+    hub_cache_folder,
+    obtain_model,
+)
 from forget.progress import Silent
 
 
@@ -65,6 +71,28 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 # --- finding
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "cache"),
+    [
+        ("HF_HUB_CACHE", "{here}/cache", "{here}/cache"),
+        ("HF_HUB_CACHE", "$PLACE/cache", "{here}/cache"),
+        ("HF_HOME", "{here}/hf", "{here}/hf/hub"),
+        ("HF_HOME", "~/hf", "{here}/hf/hub"),
+        ("XDG_CACHE_HOME", "{here}/xdg", "{here}/xdg/huggingface/hub"),
+        ("NOTHING", "", "{here}/.cache/huggingface/hub"),
+    ],
+)
+def test_the_hubs_cache_is_found_as_its_client_finds_it(
+    variable: str, value: str, cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PLACE", str(tmp_path))
+    monkeypatch.setenv(variable, value.format(here=tmp_path))
+    assert hub_cache_folder() == Path(cache.format(here=tmp_path))
 
 
 def test_a_registry_name_that_is_not_here_yet(catalogue: Catalogue) -> None:

@@ -75,12 +75,13 @@ def test_the_names_of_the_files(built: Built) -> None:
 
 def test_the_wheel_holds_every_file_of_the_packages_and_no_other(built: Built) -> None:
     names = {name for name in content(built.wheel) if not name.startswith(INFO)}
-    assert names == {*sources(), "forget/registry.toml"}
+    assert names == {*sources(), "forget/registry.toml", "forget/constraints.txt"}
 
 
 def test_the_wheel_holds_what_is_not_python(built: Built) -> None:
     files = content(built.wheel)
     assert files["forget/registry.toml"] == (ROOT / "registry.toml").read_bytes()
+    assert files["forget/constraints.txt"] == (ROOT / "constraints.txt").read_bytes()
     assert "forget/py.typed" in files  # PEP 561: without it, type checkers ignore the annotations
     assert files[f"{INFO}/licenses/LICENSE"] == (ROOT / "LICENSE").read_bytes()
     mini = {name for name in files if name.startswith("forget_benchmarks/mini/")}
@@ -224,14 +225,16 @@ def test_the_wheel_works_alone(environment: list[str], tmp_path: Path) -> None:
 def test_its_registry_is_found_beside_the_package(environment: list[str], tmp_path: Path) -> None:
     code = (
         "import forget, forget.catalogue as c, forget_methods\n"
-        "print(forget.__file__, forget_methods.__file__, c._shipped(), sep='\\n')\n"
+        "shipped = map(c.shipped_file, (c.SHIPPED, 'constraints.txt'))\n"
+        "print(forget.__file__, forget_methods.__file__, *shipped, sep='\\n')\n"
         "print(forget.__version__)"
     )
-    package, plugin, registry, version = run(environment, code, tmp_path).split()
+    package, plugin, registry, versions, version = run(environment, code, tmp_path).split()
     wheel = Path(environment[0])
     assert Path(package) == wheel / "forget" / "__init__.py"
     assert Path(plugin).is_relative_to(wheel)
     assert Path(registry) == wheel / "forget" / "registry.toml"
+    assert Path(versions) == wheel / "forget" / "constraints.txt"
     assert version == VERSION
 
 

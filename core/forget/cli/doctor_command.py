@@ -22,17 +22,22 @@ Examples:
   forget doctor --study phase1 --data mirror
   forget doctor --study phase1 --data mirror --offline
   forget doctor --method gt-sft --offline --json
+  forget doctor --cluster study
 
-Nothing is written but a probe in the output folder, which is removed. Status 3: there is a problem.
+Nothing is written but a probe in the output folder, which is removed. Notes keep nothing
+from its work. Status 0: there is no problem; 3: there is one; 2: what was asked for does not exist.
 """
 
 
 @click.command("doctor", epilog=_EPILOG)
 @request_options
 @click.option("--offline", is_flag=True, help="Look in a process in which every connection fails.")
+@click.option(
+    "--cluster", help="Look at this cluster of the registry too: jobs go there from here."
+)
 @session_options
 @json_option
-def command(offline: bool, as_json: bool, **options: Any) -> None:
+def command(offline: bool, cluster: str | None, as_json: bool, **options: Any) -> None:
     """Say whether this machine has all that the runs that are meant need, and what to do if not.
 
     Without --method or --study the machine alone is looked at.
@@ -45,7 +50,7 @@ def command(offline: bool, as_json: bool, **options: Any) -> None:
     request, rest = optional_request_from(**options)
     session = session_from(**rest, lazy=True)
     with quiet_libraries(Path(os.devnull)) as screen:
-        found = examine(request, session, screen, offline=offline)
+        found = examine(request, session, screen, offline=offline, cluster=cluster)
     if as_json:
         print_json(as_plain(found, offline=offline))
     else:

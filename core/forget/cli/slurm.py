@@ -42,7 +42,7 @@ def submit_study(
     show_advanced(place, advance(place, lambda line: click.echo(line, err=True)), as_json)
 
 
-_OF_THE_MACHINE = ("environment", "teacher", "training")
+_OF_THE_MACHINE = ("environment", "machine", "cluster", "variables", "teacher", "training")
 """What `forget doctor` looks at that is another matter on the nodes."""
 
 

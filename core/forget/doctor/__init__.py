@@ -17,7 +17,12 @@ __all__ = ["examine", "problems"]
 
 
 def examine(
-    request: RunRequest | None, session: Session, progress: Progress, *, offline: bool = False
+    request: RunRequest | None,
+    session: Session,
+    progress: Progress,
+    *,
+    offline: bool = False,
+    cluster: str | None = None,
 ) -> list[Diagnosis]:
     """Look at this machine, and at everything that the runs of a request need, each thing once.
 
@@ -28,18 +33,22 @@ def examine(
         session: What they work with.
         progress: Where to report.
         offline: Look in a process of its own, in which every connection to another host fails.
+        cluster: A cluster of the registry that jobs are to be submitted to from here.
 
     Raises:
         RequestError: The request itself is wrong.
+        CatalogueError: The cluster does not use Slurm.
         WorkError: The process without a network ended before it was done.
     """
+    if cluster is not None:
+        session.catalogue.cluster(cluster)
     if offline:
         from forget.doctor.offline import examine_offline
 
-        return examine_offline(request, session, progress)
+        return examine_offline(request, session, progress, cluster)
     from forget.doctor.examining import examine_here
 
-    return examine_here(request, session, progress)
+    return examine_here(request, session, progress, cluster)
 
 
 def problems(

@@ -79,7 +79,7 @@ def look_at_benchmark(exam: BenchmarkExam, models: Models) -> Found:
         return Found(text)
     return Found(
         f"{text}; {benchmark.items:,} items are published",
-        "warning",
+        "note",
         "scores are not comparable with published ones: fetch the whole benchmark",
     )
 
@@ -96,7 +96,7 @@ def look_at_nltk(path: str, benchmark: Benchmark, mirror: Mirror) -> Found:
     mirror.check_nltk([path], benchmark.name)  # says where it was looked for
     return Found(
         "in none of NLTK's folders",
-        "problem" if is_offline() else "warning",
+        "problem" if is_offline() else "note",
         "" if is_offline() else "the first use fetches it",
         f"python -m nltk.downloader {Path(path).name}",
     )

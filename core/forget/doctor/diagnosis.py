@@ -13,7 +13,7 @@ from forget.mirror import Mirror
 
 __all__ = ["Check", "Diagnosis", "Found", "State", "commands", "fetch_data"]
 
-State = Literal["ok", "warning", "problem"]
+State = Literal["fine", "note", "problem"]
 
 _FETCH = ["forget", "data", "fetch"]
 
@@ -23,13 +23,13 @@ class Found(NamedTuple):
 
     Attributes:
         text: What there is, or what is wrong.
-        state: Whether that will do; a `warning` does not keep a run from its work.
+        state: Whether that will do; a `note` does not keep a run from its work.
         remedy: What to do about it, where no single command does it.
         command: The command line that mends it.
     """
 
     text: str
-    state: State = "ok"
+    state: State = "fine"
     remedy: str = ""
     command: str = ""
 
@@ -57,7 +57,7 @@ class Diagnosis:
     Attributes:
         area: What kind of thing it is.
         name: Its name.
-        state: ``ok``; ``warning`` (the runs work all the same); ``problem`` (they do not).
+        state: ``fine``; ``note`` (the runs work all the same); ``problem`` (they do not).
         found: What there is, or what is wrong.
         remedy: What to do about it, where no single command does it.
         command: The command line that mends it, on a machine with a network where it fetches.

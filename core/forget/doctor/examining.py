@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import attrs
 
 from forget.doctor.diagnosis import Check, Diagnosis, Found
-from forget.doctor.environment import environment
+from forget.doctor.machine import machine
 from forget.doctor.needs import needs
 from forget.doctor.network import asked_hosts
-from forget.doctor.storage import storage
+from forget.doctor.room import room
 from forget.errors import ForgetError, PluginError
 from forget.plan import Plan, RunRequest, plan
 from forget.progress import Progress
@@ -21,18 +21,18 @@ __all__ = ["examine_here"]
 
 
 def examine_here(
-    request: RunRequest | None, session: Session, progress: Progress
+    request: RunRequest | None, session: Session, progress: Progress, cluster: str | None = None
 ) -> list[Diagnosis]:
     """Look at everything; see `forget.doctor.examine`."""
     session = attrs.evolve(session, lazy=True)
-    checks = [*environment(session), *storage(session)]
+    checks = list(machine(session, cluster))
     found: list[Diagnosis] = []
     if request is not None:
         found, planned = _planned(request, session)
-        checks += needs(planned, session)
+        checks += [*needs(planned, session), *room(planned.runs, session)]
     hosts = asked_hosts()
     if hosts:
-        loaded = Check("plugin", "network", lambda: _asking(Found("plugins are loaded"), hosts))
+        loaded = Check("plugins", "network", lambda: _asking(Found("plugins are loaded"), hosts))
         found.append(_diagnose(loaded))
     with progress.task("looking", len(checks)) as advance:
         for check in checks:
@@ -47,7 +47,7 @@ def _planned(request: RunRequest, session: Session) -> tuple[list[Diagnosis], Pl
     try:
         return [], plan(request, session)
     except PluginError as error:
-        missing = Diagnosis(area="plugin", name="missing", state="problem", found=str(error))
+        missing = Diagnosis(area="plugins", name="missing", state="problem", found=str(error))
         return [missing], Plan([], [])
 
 
@@ -77,6 +77,6 @@ def _diagnose(check: Check) -> Diagnosis:
 def _asking(found: Found, hosts: Sequence[str]) -> Found:
     """Add whom it asked for; what works all the same may wait long where nothing is refused."""
     text = f"{found.text.rstrip('.')}; asked the network for {', '.join(hosts)}"
-    if found.state != "ok":
+    if found.state != "fine":
         return found._replace(text=text)
-    return Found(text, "warning", "it works without an answer, but may wait for one on a node")
+    return Found(text, "note", "it works without an answer, but may wait for one on a node")

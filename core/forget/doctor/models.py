@@ -79,7 +79,7 @@ class Models:
         if why and self._session.options.engine != "stock":
             return Found(
                 f"{text}; the built-in engine does not run it: {why}",
-                "warning" if self._session.options.engine == "auto" else "problem",
+                "note" if self._session.options.engine == "auto" else "problem",
                 "it is evaluated by --engine stock, which takes several times as long",
             )
         return Found(text)
@@ -120,7 +120,7 @@ def _to_be_had(model: ModelReference) -> Found:
         command += "" if resumes else " --force-download"
     if is_offline():
         return Found(text, "problem", command=command)
-    return Found(text, "warning", "the first use fetches it", command)
+    return Found(text, "note", "the first use fetches it", command)
 
 
 def _damage(snapshot: Path) -> tuple[str, bool]:

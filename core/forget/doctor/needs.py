@@ -43,7 +43,7 @@ def _pending(pending: Sequence[PendingRun]) -> Iterator[Check]:
     for name in dict.fromkeys(run.waits_for for run in pending):
         waiting = [run for run in pending if run.waits_for == name]
         text = f"{len(waiting)} run(s) of the study wait for it"
-        yield Check("plugin", name, partial(Found, text, "warning", waiting[0].remedy))
+        yield Check("plugins", name, partial(Found, text, "note", waiting[0].remedy))
 
 
 def _models(runs: Sequence[Run], models: Models) -> Iterator[Check]:
@@ -76,7 +76,7 @@ def _look_at_teacher(teacher: TeacherChoice) -> Found:
     if not is_offline():
         return Found("a server, which was not asked")
     remedy = "see to it that the machine that prepares the data reaches it"
-    return Found("a server, which was not asked", "warning", remedy)
+    return Found("a server, which was not asked", "note", remedy)
 
 
 def _processes(runs: Sequence[Run]) -> Iterator[Check]:

@@ -14,7 +14,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["asked_hosts", "is_offline", "seal"]
+__all__ = ["asked_hosts", "is_offline", "seal", "set_by_sealing"]
 
 _OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -24,6 +24,7 @@ _OFFLINE = {
     "HF_HUB_DISABLE_XET": "1",  # it is compiled code, which would not be seen
 }
 _asked: list[str] = []
+_set: set[str] = set()
 
 
 def seal() -> None:
@@ -32,6 +33,7 @@ def seal() -> None:
     Loopback stays. A proxy would be reached by loopback, or hide who was asked, so there is none.
     """
     os.environ.update(_OFFLINE)
+    _set.update(_OFFLINE)
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         del os.environ[name]
     kind: Any = socket.socket
@@ -46,6 +48,11 @@ def asked_hosts() -> list[str]:
     found = list(dict.fromkeys(_asked))
     _asked.clear()
     return found
+
+
+def set_by_sealing() -> set[str]:
+    """Return the variables of the environment that `seal` has set, and not the user."""
+    return set(_set)
 
 
 def is_offline() -> bool:

@@ -36,6 +36,7 @@ class Order:
         data: The data mirror.
         registries: Registry files laid over the shipped one.
         options: What models are evaluated with.
+        cluster: The cluster that is asked for.
     """
 
     out: Path
@@ -43,6 +44,7 @@ class Order:
     data: Path | None = None
     registries: tuple[Path, ...] = ()
     options: EngineOptions = attrs.field(factory=EngineOptions)
+    cluster: str | None = None
 
 
 class Wire:
@@ -68,7 +70,7 @@ class Wire:
 
 
 def examine_offline(
-    request: RunRequest | None, session: Session, progress: Progress
+    request: RunRequest | None, session: Session, progress: Progress, cluster: str | None = None
 ) -> list[Diagnosis]:
     """Look at everything without a network; see `forget.doctor.examine`."""
     order = Order(
@@ -77,6 +79,7 @@ def examine_offline(
         data=session.mirror.root,
         registries=tuple(session.registries),
         options=session.options,
+        cluster=cluster,
     )
     reading, writing = os.pipe()
     # What libraries print must neither be mistaken for findings nor fill a pipe that nobody reads.

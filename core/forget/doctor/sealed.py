@@ -32,7 +32,7 @@ def main(descriptor: int) -> None:
                 options=order.options,
                 lazy=True,
             )
-            found = examine_here(order.request, session, wire)
+            found = examine_here(order.request, session, wire, order.cluster)
         except RequestError as error:
             wire.send(wrong=str(error))
             return

@@ -1,4 +1,4 @@
-"""Where things are written and kept: the output folder, its file system, caches."""
+"""Where output goes: whether it can be written, locked, and how much of it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from functools import partial
 from pathlib import Path
 
 from forget.doctor.diagnosis import Check, Found
-from forget.inference.models import hub_cache_folder
+from forget.doctor.mounts import mount_of
+from forget.doctor.quota import Quota, quotas
 from forget.session import Session, check_output
 from forget.store.atomic import existing_ancestor
 
-__all__ = ["file_system", "storage"]
+__all__ = ["left_gb", "storage"]
 
 _LITTLE_GB = 10
 """Less than two checkpoints of a small model with their optimiser."""
+
+_FEW_FILES = 10_000
 
 _TRY_LOCK = """
 import fcntl, sys
@@ -35,27 +38,26 @@ _LOCKS_REMEDY = "never start two processes on one run, or choose --out on anothe
 
 
 def storage(session: Session) -> Iterator[Check]:
-    """Yield the checks of the output folder and of the Hub's cache."""
+    """Yield the checks of the output folder and of the file system that holds it."""
     out = session.workspace.root
     yield Check("storage", "output folder", partial(_writable, out))
     yield Check("storage", "locks", partial(_locks, out))
     yield Check("storage", "free space", partial(_space, out))
-    yield Check("storage", "Hub's cache", _hub_cache)
+    yield Check("storage", "files", partial(_files, out))
+    yield Check("storage", "quota", partial(_quota, out))
 
 
-def file_system(folder: Path) -> str:
-    """Name the kind of file system that holds a folder: ``ext4``, ``nfs4``, ``lustre``."""
-    import psutil
-
-    place = existing_ancestor(folder).resolve()
-    mounts = [p for p in psutil.disk_partitions(all=True) if place.is_relative_to(p.mountpoint)]
-    return max(mounts, key=lambda p: len(p.mountpoint)).fstype if mounts else "unknown"
+def left_gb(out: Path) -> float:
+    """Return what may still be written into a folder [GB]: free, and within all quotas."""
+    known, _ = quotas(mount_of(out))
+    within = [q.limit_gb - q.used_gb for q in known if q.limit_gb is not None]
+    return max(0.0, min([shutil.disk_usage(existing_ancestor(out)).free / 1e9, *within]))
 
 
 def _writable(out: Path) -> Found:
     check_output(out)
     missing = "" if out.exists() else ", to be made"
-    return Found(f"{out}{missing}; file system {file_system(out)}")
+    return Found(f"{out}{missing}; file system {mount_of(out).kind}")
 
 
 def _locks(out: Path) -> Found:
@@ -66,14 +68,14 @@ def _locks(out: Path) -> Found:
             try:
                 fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                return Found(f"none: {error.strerror}", "warning", _LOCKS_REMEDY)
+                return Found(f"none: {error.strerror}", "note", _LOCKS_REMEDY)
             other = subprocess.run(  # noqa: S603 - our own interpreter
                 [sys.executable, "-I", "-S", "-c", _TRY_LOCK, probe.name], check=False
             )
     except OSError as error:
-        return Found(f"not tried: {folder} takes no files ({error.strerror or error})", "warning")
+        return Found(f"not tried: {folder} takes no files ({error.strerror or error})", "note")
     if other.returncode != _REFUSED:
-        return Found("a lock does not keep another process out", "warning", _LOCKS_REMEDY)
+        return Found("a lock does not keep another process out", "note", _LOCKS_REMEDY)
     return Found("a lock keeps other processes of this machine out")
 
 
@@ -84,19 +86,46 @@ def _space(out: Path) -> Found:
     if usage.total and not usage.free:
         return Found(text, "problem", "free some space, or choose another folder with --out")
     if free < _LITTLE_GB:
-        return Found(text, "warning", "checkpoints may fill it: free some, or choose another --out")
+        return Found(text, "note", "checkpoints may fill it: free some, or choose another --out")
     return Found(text)
 
 
-def _hub_cache() -> Found:
-    folder = hub_cache_folder()
-    if not folder.exists():
-        return Found(f"{folder}, not there yet")
-    if not os.access(folder, os.W_OK):
+def _files(out: Path) -> Found:
+    """Count the files that can still be made: a disk with room for none is as good as full."""
+    found = os.statvfs(existing_ancestor(out))
+    if not found.f_files:  # some file systems make room for as many as there are
+        return Found("as many as there is space for")
+    text = f"{found.f_favail:,} more of {found.f_files:,} can be made"
+    if not found.f_favail:
+        return Found(text, "problem", "remove some, or choose another folder with --out")
+    if found.f_favail < _FEW_FILES:
+        return Found(text, "note", "a study makes thousands: remove some, or choose another --out")
+    return Found(text)
+
+
+def _quota(out: Path) -> Found:
+    known, silent = quotas(mount_of(out))
+    if silent and not known:
         return Found(
-            f"{folder} may be read, not written",
-            "warning",
-            "fetch all that is needed first, or name another folder by HF_HOME",
+            f"not known: {silent}", "note", "ask the site how much may be written, and where"
         )
-    models = sum(1 for _ in folder.glob("models--*"))
-    return Found(f"{folder}, {models} model(s); file system {file_system(folder)}")
+    if not known:
+        return Found("none that this system tells of")
+    text = "; ".join(map(str, known))
+    if any(_is_exceeded(quota) for quota in known):
+        return Found(text, "problem", "no more can be written: remove some, or change --out")
+    if any(_is_scarce(quota) for quota in known):
+        return Found(text, "note", "checkpoints may fill it: remove some, or choose another --out")
+    return Found(text)
+
+
+def _is_exceeded(quota: Quota) -> bool:
+    return (quota.limit_gb is not None and quota.used_gb >= quota.limit_gb) or (
+        quota.file_limit is not None and quota.files >= quota.file_limit
+    )
+
+
+def _is_scarce(quota: Quota) -> bool:
+    return (quota.limit_gb is not None and quota.limit_gb - quota.used_gb < _LITTLE_GB) or (
+        quota.file_limit is not None and quota.file_limit - quota.files < _FEW_FILES
+    )

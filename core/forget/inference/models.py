@@ -24,6 +24,7 @@ __all__ = [
     "cache_folder",
     "find_model",
     "hub_cache_folder",
+    "hub_home",
     "hub_snapshot",
     "missing_package",
     "obtain_model",
@@ -77,10 +78,19 @@ def cache_folder() -> Path:
     return Path(base) / "forget"
 
 
+def hub_home() -> Path:
+    """Return the folder of the Hub's libraries, found as they find it, without importing them."""
+    base = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    return _expanded(os.environ.get("HF_HOME", f"{base}/huggingface"))
+
+
 def hub_cache_folder() -> Path:
     """Return where the Hub's own client keeps what it has fetched."""
-    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
-    return Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
+    return _expanded(os.environ.get("HF_HUB_CACHE", f"{hub_home()}/hub"))
+
+
+def _expanded(folder: str) -> Path:
+    return Path(os.path.expandvars(folder)).expanduser()
 
 
 def find_model(name: str, catalogue: Catalogue, *, check: bool = True) -> ModelReference:
