@@ -97,10 +97,11 @@ def catalogue_of(name: str, folder: Path) -> Catalogue:
 
 
 class Names:
-    """The names that a reader of one document can use."""
+    """The names that a reader of one document can use, with those of plugins that it has made."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, text: str = "") -> None:
         self._catalogue = catalogue
+        self._made = re.findall(r"^\$ forget new plugin (\S+) --kind (\w+)", text, re.MULTILINE)
 
     def known(self, kind: Any) -> set[str]:
         """Return the names of one kind."""
@@ -108,6 +109,7 @@ class Names:
         if kind not in EXAMPLE:
             return names
         names |= plugins().all(kind).keys() | EXAMPLE[kind]
+        names |= {name for name, made in self._made if f"{made}s" == kind}
         return names | self._catalogue.suites.keys() if kind == "benchmarks" else names
 
     def everything(self) -> set[str]:
@@ -181,7 +183,8 @@ class Names:
 @pytest.fixture
 def names(request: pytest.FixtureRequest, tmp_path: Path) -> Names:
     where = request.node.callspec.params.get("command") or request.node.callspec.params["name"]
-    return Names(catalogue_of(where.where if isinstance(where, Command) else where, tmp_path))
+    name = where.where if isinstance(where, Command) else where
+    return Names(catalogue_of(name, tmp_path), TEXTS[name])
 
 
 def test_there_are_commands_to_check() -> None:

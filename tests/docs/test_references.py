@@ -127,13 +127,52 @@ def test_the_settings_of_training(place: int, cls: type, beside: type | None) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "beside"), [("grpo", RolloutSettings), ("spin", RoundSettings), ("pi", RoundSettings)]
+    ("name", "beside"),
+    [
+        ("gt-sft", TrainingSettings),
+        ("sf-sft", SupervisedSettings),
+        ("grpo", RolloutSettings),
+        ("spin", RoundSettings),
+        ("pi", RoundSettings),
+    ],
 )
 def test_the_settings_of_a_method(name: str, beside: type) -> None:
     """Its document has those that are its own, and those whose default is."""
     cls = load_plugins().all("methods")[name].record.settings
     found = next(t for t in tables(document(f"docs/methods/{name}.md")) if t[0] == SETTINGS)
     assert_table(found, SETTINGS, settings_rows(cls, beside))
+
+
+METHODS = ("gt-sft", "sf-sft", "cf-sft", "grpo", "spin", "pi")
+
+
+def test_cf_sft_has_the_settings_of_sf_sft() -> None:
+    """As its document says."""
+    of = {name: load_plugins().all("methods")[name].record.settings for name in METHODS}
+    assert of["cf-sft"] is of["sf-sft"]
+
+
+def test_every_method_that_ships_has_a_document() -> None:
+    found = load_plugins().all("methods").values()
+    ours = {one.record.name for one in found if one.provider.distribution == "forget-llm"}
+    assert ours == {*METHODS}
+    [table, _] = tables(document("docs/methods/README.md"))
+    assert [row[0] for row in table[1:]] == [f"[`{name}`]({name}.md)" for name in METHODS]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_document_of_a_method(name: str) -> None:
+    """All have the same parts, name the paper, write the loss down, and show a picture of a run."""
+    text = document(f"docs/methods/{name}.md")
+    parts = sections(text)
+    wanted = ["The loss", "Settings", "When to use it", "What it costs", "How it fails"]
+    assert [title for title in parts if title in wanted] == wanted
+    [arxiv] = re.findall(
+        r"arxiv\.org/abs/([\d.]+\d)", load_plugins().all("methods")[name].record.paper
+    )
+    assert arxiv in text
+    assert re.search(r"\n\n {4}.*(?:L|l_it) = ", text)
+    assert f"../images/methods-{name}.png" in parts["Its curve"]
 
 
 def test_the_presets_of_a_variant() -> None:
