@@ -37,8 +37,8 @@ _OUTPUT_FOLDERS = {
 }  # fmt: skip
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _FENCE_AND_BEFORE = re.compile(
-    r"(?:^<!-- not run: (?P<why_not>[^>]*?) -->\n+)?(?:^`(?P<file>[\w./-]+)`:\n\n)?"
-    + _FENCE.pattern,
+    r"(?:^<!-- not run: (?P<why_not>[^>]*?) -->\n+)?"
+    r"(?:^(?:`|<!-- file: )(?P<file>[\w./-]+)(?:`:\n| -->)\n)?" + _FENCE.pattern,
     re.MULTILINE | re.DOTALL,
 )
 _INDENTED = re.compile(r"(?<=\n\n)(?: {4}.*\n|\n(?= {4}))+")
@@ -51,7 +51,7 @@ class Block(NamedTuple):
     Attributes:
         language: What it is marked as.
         text: What it holds.
-        file: The file that it is, where the line before names one.
+        file: The file that it is, where a line or a comment before it names one.
         why_not: Why it is not run, where a comment before it says so.
     """
 
