@@ -34,6 +34,7 @@ DOCS = ROOT / "docs"
 _OUTPUT_FOLDERS = {
     "runs", "evaluations", "reports", "requests", "slurm", "dist", "build", "site", "__pycache__",
 }  # fmt: skip
+_OUTPUT_INSIDE = _OUTPUT_FOLDERS - {"requests", "slurm"}  # of which there are packages of ours
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?<=\n\n)(?: {4}.*\n|\n(?= {4}))+")
 _HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -78,7 +79,7 @@ def source_files(*suffixes: str) -> list[Path]:
     return sorted(
         path
         for path in found
-        if path.suffix in suffixes and not _OUTPUT_FOLDERS & set(path.relative_to(ROOT).parts[1:])
+        if path.suffix in suffixes and not _OUTPUT_INSIDE & set(path.relative_to(ROOT).parts[1:])
     )
 
 
