@@ -107,6 +107,7 @@ def test_an_import_that_fails_is_explained_by_the_version(site: Site) -> None:
         ("Forget_LLM (<0.0.1)", "Forget_LLM<0.0.1"),
         ("forget-llm>=0", None),
         ("forget-other>=900", None),
+        ('forget-llm>=900; extra == "newest"', None),
         ("not a requirement at all!", None),
     ],
 )

@@ -117,6 +117,13 @@ def test_python_hides_the_one_and_shows_the_other() -> None:
     assert not issubclass(DeprecatedSettingWarning, DeprecationWarning)
 
 
+def test_a_plugin_deprecates_what_is_its_own() -> None:
+    own = attrs.evolve(RENAMED, of_what="forget-made", since="1.2", removed_in="2.0")
+    assert own.of("It") == (
+        "It is deprecated since forget-made 1.2 and will be gone in 2.0. Write learning_rate."
+    )
+
+
 # --- what users see: settings
 
 

@@ -133,7 +133,8 @@ def _requirements(point: EntryPoint) -> Iterator[Requirement]:
         except InvalidRequirement:
             continue
         of_us = canonicalize_name(wanted.name) == _DISTRIBUTION
-        if of_us and ours and not wanted.specifier.contains(ours, prereleases=True):
+        holds = wanted.marker is None or wanted.marker.evaluate({"extra": ""})
+        if of_us and holds and ours and not wanted.specifier.contains(ours, prereleases=True):
             yield wanted
 
 

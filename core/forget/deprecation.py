@@ -51,19 +51,21 @@ class Deprecation:
     """Since when something is to go, when it goes, and what to write instead.
 
     Attributes:
-        since: The release of forget that was the first to warn.
+        since: The release that was the first to warn.
         removed_in: The release that no longer has it.
         instead: What to do, as a sentence without its full stop.
+        of_what: Whose releases: forget's, or those of a plugin that renames its own settings.
     """
 
     since: str
     removed_in: str
     instead: str
+    of_what: str = "forget"
 
     def of(self, what: str) -> str:
         """Say it of something: ``The hook forget_x``."""
         return (
-            f"{what} is deprecated since forget {self.since} and will be gone in "
+            f"{what} is deprecated since {self.of_what} {self.since} and will be gone in "
             f"{self.removed_in}. {self.instead}."
         )
 

@@ -35,6 +35,7 @@ _OUTPUT_FOLDERS = {
     "runs", "evaluations", "reports", "requests", "slurm", "dist", "build", "site", "_build",
     "__pycache__",
 }  # fmt: skip
+_OUTPUT_INSIDE = _OUTPUT_FOLDERS - {"requests", "slurm"}  # of which there are packages of ours
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _FENCE_AND_BEFORE = re.compile(
     r"(?:^<!-- not run: (?P<why_not>[^>]*?) -->\n+)?"
@@ -96,7 +97,7 @@ def source_files(*suffixes: str) -> list[Path]:
 def _is_source(path: Path) -> bool:
     """Say whether a file is of ours: not an output, and not in a tool's own folder."""
     parts = path.relative_to(ROOT).parts[1:]
-    return not _OUTPUT_FOLDERS & set(parts) and all(part[0] != "." for part in parts[:-1])
+    return not _OUTPUT_INSIDE & set(parts) and all(part[0] != "." for part in parts[:-1])
 
 
 def documents() -> list[str]:

@@ -28,6 +28,12 @@ PUBLIC: dict[str, tuple[str, ...] | None] = {
     "forget.benchmark": None,
     "forget.completion": None,
     "forget.settings": ("setting", "variant_setting"),
+    "forget.deprecation": (
+        "Deprecation",
+        "deprecated_field",
+        "ForgetDeprecationWarning",
+        "DeprecatedSettingWarning",
+    ),
     "forget.progress": None,
     "forget.training": None,
     "forget.training.length": ("Foreseeable",),
@@ -103,7 +109,8 @@ def _entry(module: ModuleType, name: str, value: Any) -> str:
         return _class(value)
     if inspect.isfunction(value):
         return _function(name, value)
-    shown = f"{name} = {value!r}" if isinstance(value, str | tuple) else name
+    # With the quotes of a formatter, which may look into Markdown too.
+    shown = f"{name} = {value!r}".replace("'", '"') if isinstance(value, str | tuple) else name
     return f"{_block(shown)}\n{_prose(_constants(module).get(name, ''))}\n"
 
 
