@@ -30,7 +30,8 @@ PLUGIN = ROOT / "docs" / "examples" / "forget-dpo"
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 [TORCH] = re.findall(r"^torch==.+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
 INSTALL = ("pip", "install", "--quiet", "--no-compile")  # little of it all is ever imported
-RUN = ("--limit", "5", "--max-steps", "2", "--set", "drift_prompts=2")
+SMALL = ("drift_prompts=2", "batch_size=4", "micro_batch_size=2")
+RUN = ("--limit", "5", "--max-steps", "2", *(f"--set={setting}" for setting in SMALL))
 KIT = """
 import forget.testing.methods
 
