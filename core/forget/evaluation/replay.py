@@ -126,7 +126,7 @@ def write_results(folder: Path, results: dict[str, Any], model: Replayed) -> lis
         model_args=config["model_args"],
         system_instruction=None,
         chat_template=None,
-        fewshot_as_multiturn=False,
+        fewshot_as_multiturn=True,  # its default, which says nothing where there are no examples
     )
     known.start_time = time.perf_counter() - model.seconds
     tracker.save_results_aggregated(results=results, samples=samples)
