@@ -162,7 +162,7 @@ def test_every_method_that_ships_has_a_document() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_document_of_a_method(name: str) -> None:
-    """All have the same parts, name the paper, write the loss down, and show a picture of a run."""
+    """All have the same parts, name the paper, and write the loss down."""
     text = document(f"docs/methods/{name}.md")
     parts = sections(text)
     wanted = ["The loss", "Settings", "When to use it", "What it costs", "How it fails"]
@@ -172,7 +172,14 @@ def test_the_document_of_a_method(name: str) -> None:
     )
     assert arxiv in text
     assert re.search(r"\n\n {4}.*(?:L|l_it) = ", text)
-    assert f"../images/methods-{name}.png" in parts["Its curve"]
+
+
+@pytest.mark.parametrize("name", ["gt-sft", "sf-sft"])
+def test_the_curve_of_a_method(name: str) -> None:
+    """It is a picture of a run, small enough for a page."""
+    picture = f"images/methods-{name}.png"
+    assert f"../{picture}" in sections(document(f"docs/methods/{name}.md"))["Its curve"]
+    assert (ROOT / "docs" / picture).stat().st_size < 80_000
 
 
 def test_the_presets_of_a_variant() -> None:
