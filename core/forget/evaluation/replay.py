@@ -248,7 +248,9 @@ def _said_of(model: Replayed) -> dict[str, Any]:
             "batch_sizes": [],
             "device": used["device"],
             "use_cache": None,
-            "limit": model.limit,
+            "limit": None
+            if model.limit is None
+            else float(model.limit),  # as its command line has it
             "bootstrap_iters": 100000,
             "gen_kwargs": None,
             "random_seed": None,
