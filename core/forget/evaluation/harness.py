@@ -26,13 +26,13 @@ from forget.metrics.calibration import confidence
 from forget.mirror import Mirror
 
 __all__ = [
+    "SPLITS",
     "BoundTask",
     "Choice",
     "ScoredDocument",
     "bind",
     "document_digest",
     "hf_model",
-    "published_config",
     "seed_language_detection",
 ]
 
@@ -43,7 +43,8 @@ _LENGTHS: Mapping[str, Callable[[str], int]] = {
 }
 """What lm-eval's metrics of multiple choice normalise the log-likelihood of a choice by."""
 
-_SPLITS = ("training_split", "validation_split", "test_split", "fewshot_split")
+SPLITS = ("training_split", "validation_split", "test_split", "fewshot_split")
+"""Keys of a task's configuration that name a split."""
 
 
 class Choice(NamedTuple):
@@ -183,25 +184,6 @@ def bind(benchmark: Benchmark, mirror: Mirror, limit: int | None) -> list[BoundT
     ]
 
 
-def published_config(file: TaskFile, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a task's configuration as it is published, wherever its documents were read from.
-
-    Args:
-        file: The task.
-        config: What lm-eval says of it, which here may read a data mirror.
-    """
-    from lm_eval.tasks._yaml_loader import load_yaml
-
-    if not file.mirror:
-        return dict(config)
-    published = load_yaml(task_folder() / file.path)
-    local = ("custom_dataset", "dataset_kwargs", *_SPLITS)
-    return {
-        **{name: value for name, value in config.items() if name not in local},
-        **{name: published[name] for name in local if published.get(name) is not None},
-    }
-
-
 def hf_model(model: Any, tokenizer: Any, batch_size: int) -> Any:
     """Wrap a loaded model in lm-eval's own ``hf`` model."""
     from lm_eval.models.huggingface import HFLM
@@ -300,7 +282,7 @@ def _local_data(config: Mapping[str, Any], file: TaskFile, mirror: Mirror) -> di
 
         return {name: Dataset(InMemoryTable(pq.read_table(path))) for name, path in paths.items()}
 
-    unset = {key: None for key in _SPLITS if config.get(key) not in paths}
+    unset = {key: None for key in SPLITS if config.get(key) not in paths}
     return {"custom_dataset": read, "dataset_kwargs": None, **unset}
 
 

@@ -17,13 +17,14 @@ import attrs
 from forget.benchmark import Benchmark, TaskFile
 from forget.errors import DataError, StorageError
 from forget.evaluation.harness import (
+    SPLITS,
     BoundTask,
     bind,
     document_digest,
-    published_config,
     seed_language_detection,
 )
 from forget.evaluation.items import Item
+from forget.evaluation.taskfiles import task_folder
 from forget.mirror import Mirror
 
 __all__ = ["Answered", "Replayed", "replay", "write_results"]
@@ -96,7 +97,7 @@ def replay(answered: Sequence[Answered], mirror: Mirror) -> dict[str, Any]:
     for one in answered:
         _check_score(one, results)
     configs = results["configs"]
-    results["configs"] = {name: published_config(files[name], c) for name, c in configs.items()}
+    results["configs"] = {name: _published(files[name], c) for name, c in configs.items()}
     return results
 
 
@@ -190,6 +191,25 @@ def _in_order(bound: BoundTask, one: Answered) -> list[Item]:
     return found
 
 
+def _published(file: TaskFile, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a task's configuration as it is published, wherever its documents were read from.
+
+    Args:
+        file: The task.
+        config: What lm-eval says of it, which here may read a data mirror.
+    """
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    if not file.mirror:
+        return dict(config)
+    published = load_yaml(task_folder() / file.path)
+    local = ("custom_dataset", "dataset_kwargs", *SPLITS)
+    return {
+        **{name: value for name, value in config.items() if name not in local},
+        **{name: published[name] for name in local if published.get(name) is not None},
+    }
+
+
 def _check_score(one: Answered, results: Mapping[str, Any]) -> None:
     name = one.benchmark.name if len(one.benchmark.tasks) > 1 else one.benchmark.tasks[0].name
     scores = results["results"].get(name) or results["results"][one.items[0].task]
@@ -248,7 +268,9 @@ def _said_of(model: Replayed) -> dict[str, Any]:
             "batch_sizes": [],
             "device": used["device"],
             "use_cache": None,
-            "limit": model.limit,
+            "limit": None
+            if model.limit is None
+            else float(model.limit),  # as its command line has it
             "bootstrap_iters": 100000,
             "gen_kwargs": None,
             "random_seed": None,
