@@ -3,6 +3,7 @@
 #   make test        the test-suite                make test-fast   its fast tier
 #   make test-long   what takes minutes: studies on a real Slurm, simulated coverage, an empty environment
 #   make test-gpu    what is about a GPU; all other tests leave one alone
+#   make test-python PYTHON=python3.13   what depends on the interpreter, in an environment without torch
 #   make lint        ruff, mypy, import-linter     make fix         what ruff can mend
 #   make docs        build the site in docs/_build, a warning being an error, and run every block of code in it
 #   make reference   write docs/reference/plugin-api.md from the code
@@ -18,7 +19,7 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reord
 # torch's version comes first and alone: whatever else is installed must not choose another build.
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-.PHONY: demo test test-fast test-long test-gpu lint fix docs reference vllm gemma clean
+.PHONY: demo test test-fast test-long test-gpu test-python lint fix docs reference vllm gemma clean
 
 demo: $(VENV)/ready
 	$(BIN)/forget run --method gt-sft
@@ -34,6 +35,18 @@ test-long: $(VENV)/ready-dev
 
 test-gpu: $(VENV)/ready-dev
 	FORGET_TEST_GPU=1 $(BIN)/pytest -m gpu
+
+# Everything in another Python: make test-fast PYTHON=python3.13 VENV=.venv-all. torch takes minutes to install.
+LIGHT := .venv-light
+LIGHT_PACKAGES := attrs cattrs click jinja2 numpy packaging pluggy psutil pyyaml rich tomli-w \
+    editables hatchling hypothesis pytest pytest-timeout
+test-python:
+	$(PYTHON) -m venv --clear $(LIGHT)
+	$(LIGHT)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt $(LIGHT_PACKAGES)
+	$(LIGHT)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(LIGHT)/bin/forget list >/dev/null
+	$(LIGHT)/bin/python -m pytest -q -m "not slow and not long" tests/test_imports.py tests/test_catalogue.py \
+	    tests/test_convert.py tests/test_settings.py tests/test_plugins.py tests/test_errors.py tests/store
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .
@@ -84,4 +97,4 @@ $(VENV)/ready-gemma: $(VENV)/ready-dev
 	touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(LIGHT) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
