@@ -62,7 +62,8 @@ class Site:
         self.metadata(distribution, {plugin or distribution: module}, version)
         (self.folder / f"{module}.py").write_text(code, encoding="utf-8")
         # Another test may have had a module of this name, and this one must not outlive its test.
-        self._monkeypatch.delitem(sys.modules, module, raising=False)
+        self._monkeypatch.setitem(sys.modules, module, sys)  # so that it is taken away in the end
+        del sys.modules[module]
         self._monkeypatch.setattr(sys, "dont_write_bytecode", True)
         importlib.invalidate_caches()
 
