@@ -15,18 +15,18 @@ from typing import Any
 import attrs
 import pytest
 
-from docs.documents import DOCS, ROOT
+from docs.documents import DOCS, ROOT, blocks
 from fake_distributions import Site
 
 __all__ = ["ExampleDistribution", "printed_files"]
 
-_SHOWN = (".py", ".toml", ".yaml")
+_SHOWN = (".jsonl", ".py", ".toml", ".yaml")
 
 
 def printed_files(page: str) -> dict[str, str]:
-    """Return the files that a page prints: each is a path with a colon, and a block of code."""
-    blocks = r"^`([^`\n]+)`:\n\n```\w+\n(.*?)^```$"
-    return dict(re.findall(blocks, page, re.DOTALL | re.MULTILINE))
+    """Return the files that a page prints, by path; `forget.toml` is the reader's own."""
+    printed = {block.file: block.text for block in blocks(page) if block.file}
+    return {path: text for path, text in printed.items() if path != "forget.toml"}
 
 
 @attrs.frozen

@@ -16,7 +16,7 @@ __all__ = ["Reader", "is_run", "lines"]
 
 _NEEDS = re.compile(r"\s# needs \S.*$")
 _STATUS = re.compile(r"# status (\d)$")
-_UNWANTED = ("FORGET_", "PYTEST_")
+_UNWANTED = ("FORGET_", "PYTEST_", "PYTHON", "VIRTUAL_ENV")
 
 
 def is_run(block: Block) -> bool:

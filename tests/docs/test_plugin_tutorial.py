@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from docs.documents import Command, blocks, commands, document
+from docs.documents import Command, commands, document
 from docs.examples import ExampleDistribution, printed_files
 from docs.test_commands import answered_as_documented
 from forget.cli import group
@@ -30,12 +30,6 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 def test_the_files_of_the_example_are_printed_as_they_are() -> None:
     assert printed_files(TUTORIAL) == EXAMPLE.files()
-
-
-def test_the_items_begin_as_they_are_printed() -> None:
-    [printed] = [block.text for block in blocks(TUTORIAL) if block.language == "json"]
-    items = EXAMPLE.folder / "forget_dpo" / "measures" / "items.jsonl"
-    assert items.read_text(encoding="utf-8").startswith(printed)
 
 
 def test_what_the_scaffold_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

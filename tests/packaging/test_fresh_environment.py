@@ -20,12 +20,15 @@ import attrs
 import pytest
 
 from built_distributions import ROOT, build
+from docs.documents import document
+from docs.running import Reader
 
 if find_spec("hatchling") is None:
     pytest.skip("hatchling is not installed; nothing can be built", allow_module_level=True)
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
+TUTORIAL = document("docs/tutorials/your-own-plugin.md")
 PLUGIN = ROOT / "docs" / "examples" / "forget-dpo"
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 [TORCH] = re.findall(r"^torch==.+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
@@ -138,3 +141,13 @@ def test_both_methods_run_and_are_reported(fresh: Fresh) -> None:
     titles = {run["title"] for run in reported["runs"]}
     where = "demo / smollm2-135m / arithmetic"
     assert titles == {f"{where} / {method} / seed 0" for method in ("gt-sft", "dpo")}
+
+
+def test_the_tutorial_makes_its_plugin(fresh: Fresh) -> None:
+    """As it is typed: the example's files are written, tested, installed and run once more."""
+    fresh.run("pip", "uninstall", "--yes", "--quiet", "forget-dpo")
+    own = fresh.folder / "own"
+    own.mkdir()
+    python = fresh.venv / "bin" / "python"
+    Reader(own, python, {"XDG_CACHE_HOME": str(fresh.folder / "cache")}).read(TUTORIAL)
+    assert list(own.glob("runs/own/*/*/dpo/seed-0/checkpoints/step-*"))
