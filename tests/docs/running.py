@@ -12,11 +12,27 @@ from pathlib import Path
 
 from docs.documents import Block, blocks
 
-__all__ = ["Reader", "is_run", "lines"]
+__all__ = ["BEGINNINGS", "ITS_OWN", "Reader", "beginning", "is_run", "lines"]
 
+ITS_OWN = "an environment of its own"
+BEGINNINGS = {
+    "a small demo": "the embedded default, made small by a forget.toml (tests/docs/small.toml)",
+    "the first run": "what the first tutorial's first run leaves behind",
+    "nothing": "an empty folder",
+    ITS_OWN: "forget installed elsewhere: tests/packaging/test_fresh_environment.py",
+}
+"""What a document's folder has before its first block; a comment in it says which."""
+
+_BEGINNING = re.compile(r"^<!-- begins with: (.*) -->$", re.MULTILINE)
 _NEEDS = re.compile(r"\s# needs \S.*$")
 _STATUS = re.compile(r"# status (\d)$")
 _UNWANTED = ("FORGET_", "PYTEST_", "PYTHON", "VIRTUAL_ENV")
+
+
+def beginning(text: str) -> str:
+    """Return which of `BEGINNINGS` a document has."""
+    found = _BEGINNING.findall(text)
+    return found[0] if found else "a small demo"
 
 
 def is_run(block: Block) -> bool:

@@ -12,33 +12,19 @@ import pytest
 import yaml
 
 from docs.documents import ROOT, blocks, document, documents
-from docs.running import Reader, is_run
+from docs.running import BEGINNINGS, ITS_OWN, Reader, beginning, is_run
 
 SMALL = Path(__file__).with_name("small.toml")
 SHOWN = ("text", "latex", "")
 """Languages of blocks that are not code of ours: output, layouts, formulas."""
 
-BEGINNINGS = {
-    "a small demo": "the embedded default, made small by a forget.toml (tests/docs/small.toml)",
-    "the first run": "what the first tutorial's first run leaves behind",
-    "nothing": "an empty folder",
-    "an environment of its own": "see tests/packaging/test_fresh_environment.py",
-}
-_BEGINNING = re.compile(r"^<!-- begins with: (.*) -->$", re.MULTILINE)
 _FIRST_RUN = "forget run --method gt-sft --limit 10 --max-steps 4"
-
-
-def beginning(text: str) -> str:
-    """Return what a document's folder has before its first block."""
-    found = _BEGINNING.findall(text)
-    return found[0] if found else "a small demo"
 
 
 RUN = [
     name
     for name in documents()
-    if any(map(is_run, blocks(document(name))))
-    and beginning(document(name)) != "an environment of its own"
+    if any(map(is_run, blocks(document(name)))) and beginning(document(name)) != ITS_OWN
 ]
 
 

@@ -20,15 +20,14 @@ import attrs
 import pytest
 
 from built_distributions import ROOT, build
-from docs.documents import document
-from docs.running import Reader
+from docs.documents import document, documents
+from docs.running import ITS_OWN, Reader, beginning
 
 if find_spec("hatchling") is None:
     pytest.skip("hatchling is not installed; nothing can be built", allow_module_level=True)
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
-TUTORIAL = document("docs/tutorials/your-own-plugin.md")
 PLUGIN = ROOT / "docs" / "examples" / "forget-dpo"
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 [TORCH] = re.findall(r"^torch==.+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
@@ -143,11 +142,12 @@ def test_both_methods_run_and_are_reported(fresh: Fresh) -> None:
     assert titles == {f"{where} / {method} / seed 0" for method in ("gt-sft", "dpo")}
 
 
-def test_the_tutorial_makes_its_plugin(fresh: Fresh) -> None:
-    """As it is typed: the example's files are written, tested, installed and run once more."""
+@pytest.mark.parametrize("name", [n for n in documents() if beginning(document(n)) == ITS_OWN])
+def test_a_document_is_typed(fresh: Fresh, name: str) -> None:
+    """From top to bottom, the tutorial of a plugin among them: it makes the example anew."""
     fresh.run("pip", "uninstall", "--yes", "--quiet", "forget-dpo")
-    own = fresh.folder / "own"
+    own = fresh.folder / Path(name).stem
     own.mkdir()
     python = fresh.venv / "bin" / "python"
-    Reader(own, python, {"XDG_CACHE_HOME": str(fresh.folder / "cache")}).read(TUTORIAL)
-    assert list(own.glob("runs/own/*/*/dpo/seed-0/checkpoints/step-*"))
+    Reader(own, python, {"XDG_CACHE_HOME": str(fresh.folder / "cache")}).read(document(name))
+    assert list(own.glob("runs/*/*/*/*/seed-0/checkpoints/step-*"))
