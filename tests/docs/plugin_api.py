@@ -50,6 +50,8 @@ _CODE = re.compile(r"^\.\. code-block:: python\n\n((?: {4}.*\n|\n)+)", re.MULTIL
 _HEADER = f"""\
 # Reference: the plugin API
 
+<!-- begins with: tests of its own -->
+
 Version {API_VERSION}. Everything here is public: [stability](../explanation/stability.md) says
 what that promises, and [writing a plugin](../how-to/writing-a-plugin.md) how it is used. What
 plugins raise is under [errors](errors.md); [settings](settings.md) explains those of training.

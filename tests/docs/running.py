@@ -12,14 +12,16 @@ from pathlib import Path
 
 from docs.documents import Block, blocks
 
-__all__ = ["BEGINNINGS", "ITS_OWN", "Reader", "beginning", "is_run", "lines"]
+__all__ = ["BEGINNINGS", "ITS_OWN", "TRIED", "Reader", "beginning", "is_run", "lines"]
 
 ITS_OWN = "an environment of its own"
+TRIED = "tests of its own"
 BEGINNINGS = {
     "a small demo": "the embedded default, made small by a forget.toml (tests/docs/small.toml)",
     "the first run": "what the first tutorial's first run leaves behind",
     "nothing": "an empty folder",
     ITS_OWN: "forget installed elsewhere: tests/packaging/test_fresh_environment.py",
+    TRIED: "what tests of this one document set up: its blocks are tried by them",
 }
 """What a document's folder has before its first block; a comment in it says which."""
 

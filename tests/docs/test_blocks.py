@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from docs.documents import ROOT, blocks, document, documents
-from docs.running import BEGINNINGS, ITS_OWN, Reader, beginning, is_run
+from docs.running import BEGINNINGS, ITS_OWN, TRIED, Reader, beginning, is_run
 
 SMALL = Path(__file__).with_name("small.toml")
 SHOWN = ("text", "latex", "")
@@ -24,7 +24,8 @@ _FIRST_RUN = "forget run --method gt-sft --limit 10 --max-steps 4"
 RUN = [
     name
     for name in documents()
-    if any(map(is_run, blocks(document(name)))) and beginning(document(name)) != ITS_OWN
+    if any(map(is_run, blocks(document(name))))
+    and beginning(document(name)) not in (ITS_OWN, TRIED)
 ]
 
 
