@@ -65,7 +65,7 @@ def installed(name: str) -> str | None:
     What was removed by hand may leave a folder without a version, which is none.
     """
     try:
-        return distribution(name).metadata["Version"] or None
+        return distribution(name).metadata.get("Version") or None
     except PackageNotFoundError:
         return None
 
