@@ -121,27 +121,11 @@ def test_a_version_that_is_none(site: Distributions) -> None:
 
 
 def test_a_package_without_its_files(site: Distributions, monkeypatch: pytest.MonkeyPatch) -> None:
-    finders = [finder for finder in sys.meta_path if finder is not Missing]
-    monkeypatch.setattr(sys, "meta_path", [Missing, *finders])
-    monkeypatch.delitem(sys.modules, "trl", raising=False)
-    monkeypatch.setattr(sys, "path_importer_cache", {})
-    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if not has_trl(entry)])
+    monkeypatch.setitem(sys.modules, "trl", None)  # as where nothing finds it
     site.add("trl", pinned("trl"))
     found = look("trl")
     assert found.state == "problem"
     assert "files are not there" in found.text
-
-
-class Missing:
-    """A finder that knows nothing, so that others are asked."""
-
-    @staticmethod
-    def find_spec(*_: object) -> None:
-        return None
-
-
-def has_trl(entry: str) -> bool:
-    return (Path(entry) / "trl").is_dir()
 
 
 def test_what_packages_require_of_each_other(site: Distributions) -> None:

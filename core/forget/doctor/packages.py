@@ -65,9 +65,10 @@ def installed(name: str) -> str | None:
     What was removed by hand may leave a folder without a version, which is none.
     """
     try:
-        return distribution(name).metadata["Version"] or None
+        found = distribution(name).metadata
     except PackageNotFoundError:
         return None
+    return (found["Version"] or None) if "Version" in found else None
 
 
 def versions_file() -> Path:
