@@ -180,7 +180,7 @@ def test_the_document_of_a_method(name: str) -> None:
     assert re.search(r"\n\n {4}.*(?:L|l_it) = ", text)
 
 
-@pytest.mark.parametrize("name", ["gt-sft", "sf-sft", "cf-sft", "grpo"])
+@pytest.mark.parametrize("name", METHODS)
 def test_the_curve_of_a_method(name: str) -> None:
     """It is a picture of a run, small enough for a page."""
     picture = f"images/methods-{name}.png"
