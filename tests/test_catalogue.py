@@ -90,12 +90,21 @@ def test_hub_ids_of_the_students(shipped: Catalogue) -> None:
     assert shipped.models["qwen3-4b"].hub == "Qwen/Qwen3-4B"
 
 
+IN_ROUNDS = {
+    "spin": {
+        "lr": 5e-7, "lr_schedule": "linear", "warmup": 0.1, "weight_decay": 0.0,
+        "batch_size": 64, "checkpoint_every": 200,
+    },
+    "pi": {"questions_per_round": 2000, "batch_size": 64, "epochs": 1, "checkpoint_every": 50},
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("study", ["phase1", "phase2"])
 @pytest.mark.parametrize("method", sorted(SIX - {"grpo"}))
 @pytest.mark.parametrize(
     ("dataset", "max_length"), [("gsm8k", 2048), ("math", 3072), ("triviaqa", 512)]
 )
-def test_supervised_settings_of_the_study(
+def test_settings_of_the_study_without_rollouts_at_each_step(
     shipped: Catalogue, study: str, method: str, dataset: str, max_length: int
 ) -> None:
     assert settings(shipped, study, dataset, method) == {
@@ -108,6 +117,7 @@ def test_supervised_settings_of_the_study(
         "epochs": 3,
         "checkpoint_every": 100,
         "max_length": max_length,
+        **IN_ROUNDS.get(method, {}),
     }
 
 
