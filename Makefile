@@ -31,7 +31,7 @@ test-fast: $(VENV)/ready-dev
 	$(PYTEST) -m "not slow and not long"
 
 test-long: $(VENV)/ready-dev
-	$(BIN)/pytest -m long
+	$(PYTEST) -m long
 
 test-gpu: $(VENV)/ready-dev
 	FORGET_TEST_GPU=1 $(BIN)/pytest -m gpu
