@@ -88,6 +88,14 @@ def test_runs_and_their_models(make_carded_run: MakeRun, tmp_path: Path) -> None
     assert offered("report", "--out", str(tmp_path), str(tmp_path)) == [there]
 
 
+def test_a_run_whose_name_no_shell_can_be_told_is_not_offered(tmp_path: Path) -> None:
+    for study in ("one", "two\nlines", os.fsdecode(b"no text \xff"), "[a]* b"):
+        (tmp_path / "runs" / study / "m" / "d" / "gt-sft" / "seed-0").mkdir(parents=True)
+    assert offered("report", "runs/") == [
+        f"runs/{study}/m/d/gt-sft/seed-0" for study in ("[a]* b", "one")
+    ]
+
+
 def test_without_a_run_there_are_files() -> None:
     [item] = ShellComplete(group, {}, "forget", VARIABLE).get_completions(["card"], "che")
     assert (item.value, item.type) == ("che", "file")
