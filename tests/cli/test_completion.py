@@ -146,7 +146,13 @@ echo "${COMPREPLY[@]}"
 COMPREPLY=(); COMP_WORDS=(forget run --method gt); COMP_CWORD=3; _forget_completion forget
 echo "${COMPREPLY[@]}"
 COMPREPLY=(); COMP_WORDS=(forget card che); COMP_CWORD=2; _forget_completion forget
+for typed in 'runs/my' 'runs/my\ st' '"runs/my'; do
+    COMPREPLY=(); COMP_WORDS=(forget card "$typed"); COMP_CWORD=2; _forget_completion forget
+    printf '%s\n' "${COMPREPLY[@]}"
+done
 """
+    run = "runs/my study/m/d/gt-sft/seed-0"
+    (tmp_path / run).mkdir(parents=True)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         [str(BASH), "-c", script], env={**os.environ, "PATH": path}, cwd=tmp_path,
@@ -155,6 +161,7 @@ COMPREPLY=(); COMP_WORDS=(forget card che); COMP_CWORD=2; _forget_completion for
     assert done.stdout.splitlines() == [
         "complete -o nosort -F _forget_completion forget",
         "compopt -o nospace", "lr_schedule=", "gt-sft", "compopt -o default",
+        *[run.replace(" ", r"\ ")] * 2, run,
     ]  # fmt: skip
     assert done.stderr == ""
 

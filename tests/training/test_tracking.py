@@ -135,6 +135,14 @@ def test_wandb_is_told_of_each_step_once_by_one_id(
     assert "report_to" not in place.config
 
 
+def test_one_that_is_named_twice_is_told_once(
+    train_task: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = record_of("trackio", monkeypatch)
+    begin_and_tell(train_task(PLACE, report_to=("trackio", "trackio")), 0, [2])
+    assert (len(told["places"]), len(told["log"]), told["closed"]) == (1, 1, ["trackio"])
+
+
 def test_a_number_that_is_not_there_is_not_told(
     train_task: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

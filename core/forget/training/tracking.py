@@ -68,7 +68,7 @@ class Reports:
         )
         earlier = journal.read(self._folder.curve)
         try:
-            for name in task.settings.report_to:
+            for name in dict.fromkeys(task.settings.report_to):
                 self._begin(name, place._replace(known=self._said.get(name)), earlier)
         except WorkError:
             self.close()

@@ -47,7 +47,7 @@ def check_card(path: Path, base_id: str | None) -> None:
 
 def _check_hub_id(name: str) -> None:
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # it is public
 
     try:
         validate_repo_id(name)
