@@ -111,6 +111,11 @@ def test_one_distribution_seen_twice_is_no_conflict(
             "raise RuntimeError('first line\\n  second line')",
             "RuntimeError: first line second line",
         ),
+        ("import sys\nsys.exit('not here')", "SystemExit: not here"),
+        (
+            "class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute",
+            "Mute: it does not say why",
+        ),
     ],
 )
 def test_a_plugin_whose_import_fails(
@@ -164,6 +169,31 @@ def test_a_method_that_lacks_an_attribute(site: Site, attribute: str) -> None:
     assert broken_by_name(plugins)["made-part"].reason == (
         f"forget_methods yielded something that is no Method: it lacks {attribute}."
     )
+
+
+@pytest.mark.parametrize("member", ["name", "title", "summary"])
+@pytest.mark.parametrize("value", ["['made']", "None", "''", "7"])
+def test_a_method_whose_words_are_none(site: Site, member: str, value: str) -> None:
+    code = re.sub(rf"    {member} = .*", f"    {member} = {value}", method("made"))
+    site.install("made-part", code)
+    plugins = load_plugins()
+    assert "gt-sft" in plugins.all("methods")
+    assert broken_by_name(plugins)["made-part"].reason == (
+        f"forget_methods yielded a method whose {member} is no text, but {value}."
+    )
+
+
+def test_a_hook_that_wants_to_end_the_command(site: Site) -> None:
+    site.install("made-exit", method("made").replace("yield Made()", "raise SystemExit(3)"))
+    plugins = load_plugins()
+    assert "gt-sft" in plugins.all("methods")
+    assert broken_by_name(plugins)["made-exit"].reason == "SystemExit: 3"
+
+
+def test_what_an_import_prints_is_no_answer(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    site.install("made-loud", "print('a banner')\n" + method("made"))
+    assert "made" in load_plugins().all("methods")
+    assert tuple(capsys.readouterr()) == ("", "a banner\n")
 
 
 def test_a_dataset_that_lacks_two(site: Site) -> None:

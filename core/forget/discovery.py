@@ -9,6 +9,8 @@ written for this version of the contract is asked of `forget.compatibility`.
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import redirect_stdout
 from importlib.metadata import EntryPoint, entry_points
 from typing import NamedTuple
 
@@ -19,7 +21,10 @@ from forget import hooks
 from forget.compatibility import check_hooks, check_version, why_not_imported, written_for
 from forget.errors import PluginError, UnknownNameError
 
-__all__ = ["Broken", "Discovered", "Loaded", "Provider", "discover", "reason"]
+__all__ = ["FAULTS", "Broken", "Discovered", "Loaded", "Provider", "discover", "reason"]
+
+FAULTS = (Exception, SystemExit)
+"""What the code of a plugin may raise: one that calls `sys.exit` must not end the command."""
 
 
 @attrs.frozen
@@ -81,7 +86,7 @@ def discover() -> Discovered:
         provider = _provider(point)
         try:
             api_version = _load(point, manager)
-        except Exception as error:
+        except FAULTS as error:
             found.broken.append(Broken(provider, reason(error)))
         else:
             found.loaded[point.name] = Loaded(provider, api_version)
@@ -96,8 +101,10 @@ def _load(point: EntryPoint, manager: pluggy.PluginManager) -> str:
         Exception: Whatever the import of a plugin raises.
     """
     try:
-        plugin = point.load()
-    except Exception as error:
+        # What an import prints must not stand in our answer, which may be JSON.
+        with redirect_stdout(sys.stderr):
+            plugin = point.load()
+    except FAULTS as error:
         why = why_not_imported(point)
         if not why:
             raise
@@ -143,7 +150,10 @@ def _provider(point: EntryPoint) -> Provider:
     return Provider(point.name, point.dist.name, point.dist.version)
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """Say in one line why a plugin is broken."""
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # of another project, whose errors may fail to say what they are
+        text = "it does not say why"
     return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}"

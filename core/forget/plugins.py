@@ -11,7 +11,7 @@ from forget.benchmark import Benchmark
 from forget.catalogue import Catalogue, TeacherEntry
 from forget.dataset import Dataset
 from forget.deprecation import RenamedMember
-from forget.discovery import Broken, Discovered, Loaded, Provider, discover, reason
+from forget.discovery import FAULTS, Broken, Discovered, Loaded, Provider, discover, reason
 from forget.errors import PluginError, UnknownNameError
 from forget.method import Method
 from forget.teacher import Teacher, TeacherKind
@@ -156,7 +156,7 @@ class Plugins:
                 for record in records:
                     _take_renamed(record, kind, provider)
                     check_record(record, kind)
-            except Exception as error:
+            except FAULTS as error:
                 self.broken.append(Broken(provider, reason(error)))
                 continue
             for record in records:
@@ -200,6 +200,12 @@ def check_record(record: Any, kind: Kind) -> None:
         raise PluginError(
             f"forget_{kind} yielded something that is no {contract.__name__}: it {what}."
         )
+    for member in ("name", "title", "summary"):
+        value = getattr(record, member)
+        if not isinstance(value, str) or not value:
+            raise PluginError(
+                f"forget_{kind} yielded a {kind[:-1]} whose {member} is no text, but {value!r}."
+            )
 
 
 def _conflict(word: str, name: str, found: Mapping[str, Provided], provider: Provider) -> str:

@@ -88,6 +88,14 @@ def test_runs_and_their_models(make_carded_run: MakeRun, tmp_path: Path) -> None
     assert offered("report", "--out", str(tmp_path), str(tmp_path)) == [there]
 
 
+def test_a_run_whose_name_no_shell_can_be_told_is_not_offered(tmp_path: Path) -> None:
+    for study in ("one", "two\nlines", os.fsdecode(b"no text \xff"), "[a]* b"):
+        (tmp_path / "runs" / study / "m" / "d" / "gt-sft" / "seed-0").mkdir(parents=True)
+    assert offered("report", "runs/") == [
+        f"runs/{study}/m/d/gt-sft/seed-0" for study in ("[a]* b", "one")
+    ]
+
+
 def test_without_a_run_there_are_files() -> None:
     [item] = ShellComplete(group, {}, "forget", VARIABLE).get_completions(["card"], "che")
     assert (item.value, item.type) == ("che", "file")
@@ -138,7 +146,13 @@ echo "${COMPREPLY[@]}"
 COMPREPLY=(); COMP_WORDS=(forget run --method gt); COMP_CWORD=3; _forget_completion forget
 echo "${COMPREPLY[@]}"
 COMPREPLY=(); COMP_WORDS=(forget card che); COMP_CWORD=2; _forget_completion forget
+for typed in 'runs/my' 'runs/my\ st' '"runs/my'; do
+    COMPREPLY=(); COMP_WORDS=(forget card "$typed"); COMP_CWORD=2; _forget_completion forget
+    printf '%s\n' "${COMPREPLY[@]}"
+done
 """
+    run = "runs/my study/m/d/gt-sft/seed-0"
+    (tmp_path / run).mkdir(parents=True)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         [str(BASH), "-c", script], env={**os.environ, "PATH": path}, cwd=tmp_path,
@@ -147,6 +161,7 @@ COMPREPLY=(); COMP_WORDS=(forget card che); COMP_CWORD=2; _forget_completion for
     assert done.stdout.splitlines() == [
         "complete -o nosort -F _forget_completion forget",
         "compopt -o nospace", "lr_schedule=", "gt-sft", "compopt -o default",
+        *[run.replace(" ", r"\ ")] * 2, run,
     ]  # fmt: skip
     assert done.stderr == ""
 

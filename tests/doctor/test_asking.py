@@ -30,6 +30,27 @@ def test_a_failure_in_its_own_words(system: FakeCommands) -> None:
     assert ask(["oracle"]).why_not == "oracle ended with status 4"
 
 
+def test_what_is_no_text_is_left_out(system: FakeCommands) -> None:
+    """Colours, other orders to a terminal, and what is in no encoding."""
+    script = system.folder / "oracle"
+    script.write_text(
+        "#!/bin/bash\n"
+        r"printf '\033[31ma\033[0m\0b\tc\r\nd\xff\n'"
+        "\n"
+        r"printf '\033]0;title\007\033[1mbad\n' >&2"
+        "\nexit 1\n"
+    )
+    script.chmod(0o755)
+    assert ask(["oracle"]) == Answer(1, "ab\tc\nd\ufffd\n", "bad")
+
+
+def test_an_answer_without_an_end_is_cut(system: FakeCommands) -> None:
+    script = system.folder / "oracle"
+    script.write_text("#!/bin/bash\nyes | head -c 1000000\n")
+    script.chmod(0o755)
+    assert ask(["oracle"]) == Answer(0, "y\n" * 50_000)
+
+
 def test_it_is_not_there(tmp_path: Path) -> None:
     assert not is_there("no-such-oracle")
     answer = ask(["no-such-oracle"])

@@ -111,6 +111,9 @@ def test_a_cache_that_cannot_grow(
 
 def test_a_data_mirror(open_lazily: Open, mirror: Path, tmp_path: Path) -> None:
     assert look(open_lazily(data=mirror), "data mirror").text == f"{mirror}, 0.0 GB"
+    (tmp_path / "file").touch()
+    file = look(open_lazily(data=tmp_path / "file"), "data mirror")
+    assert (file.state, file.text) == ("problem", f"{tmp_path / 'file'} is no folder")
     found = look(open_lazily(data=tmp_path / "gone"), "data mirror")
     assert found.state == "problem"
     assert "FORGET_DATA" in found.remedy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,20 @@ def test_what_lm_eval_could_not_write_is_an_error(ours: list[Answered], tmp_path
     (tmp_path / "mine__tuned").touch()
     with pytest.raises(StorageError, match="lm-eval could not write"):
         write_results(tmp_path, replay(ours[:1], NOWHERE), MODEL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("most", [0, 2000])
+def test_what_lm_eval_could_write_in_part_is_an_error(
+    ours: list[Answered], tmp_path: Path, most: int
+) -> None:
+    """A file is there, and its end is not."""
+    results = replay(ours[:1], NOWHERE)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        with pytest.raises(StorageError, match="lm-eval could not write"):
+            write_results(tmp_path, results, MODEL)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert any((tmp_path / "mine__tuned").iterdir())

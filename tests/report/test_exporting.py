@@ -80,6 +80,17 @@ def test_what_is_there_is_left_and_nothing_half_written(evaluated: Path, tmp_pat
     assert not any((tmp_path / "second").glob("*"))
 
 
+@pytest.mark.slow
+def test_a_file_where_a_folder_of_a_model_goes(evaluated: Path, tmp_path: Path) -> None:
+    [record] = Workspace(evaluated).comparisons()
+    (tmp_path / read_record(record).base_model).write_text("mine")
+    error = forget("report", "--out", evaluated, "--lm-eval", tmp_path).exception
+    assert isinstance(error, OutputError)
+    assert "which is a file. Move it away" in str(error)
+    [left] = tmp_path.iterdir()
+    assert left.read_text() == "mine"
+
+
 def test_names_are_of_one_model_each(tmp_path: Path, bench: Any) -> None:
     """A base that two runs share comes once; another of the same name has one of its own."""
     scores = {"mini_piqa": [1.0, 0.0], "other": [1.0], "task:arithmetic": [1.0]}

@@ -76,9 +76,10 @@ def test_a_wrong_name_that_suggests_nothing(name: str) -> None:
         names_of(name, "method")
 
 
-def test_the_prefix_is_not_doubled() -> None:
+@pytest.mark.parametrize("name", ["forget-short-answers", "forget_short-answers"])
+def test_the_prefix_is_not_doubled(name: str) -> None:
     with pytest.raises(RequestError, match="call the plugin 'short-answers'"):
-        names_of("forget-short-answers", "method")
+        names_of(name, "method")
 
 
 @pytest.mark.parametrize(

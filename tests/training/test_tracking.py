@@ -8,13 +8,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from forget.errors import SettingsError, WorkError
 from forget.method import TrainTask
+from forget.progress import Silent
 from forget.store import journal
 from forget.testing.workbench import content
-from forget.training import tracking, train_supervised
+from forget.training import trackers, train_supervised
 from forget.training.tracking import Reports, check_trackers
 from forget_methods.spin import Spin
 from test_run import arguments, forget
@@ -133,6 +135,14 @@ def test_wandb_is_told_of_each_step_once_by_one_id(
     assert "report_to" not in place.config
 
 
+def test_one_that_is_named_twice_is_told_once(
+    train_task: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = record_of("trackio", monkeypatch)
+    begin_and_tell(train_task(PLACE, report_to=("trackio", "trackio")), 0, [2])
+    assert (len(told["places"]), len(told["log"]), told["closed"]) == (1, 1, ["trackio"])
+
+
 def test_a_number_that_is_not_there_is_not_told(
     train_task: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,10 +175,39 @@ def test_one_that_cannot_be_begun_says_so_and_the_others_are_closed(
     def fails(place: Any) -> Any:
         raise RuntimeError("no\nservice")
 
-    monkeypatch.setitem(tracking._OPEN, "wandb", fails)
+    monkeypatch.setitem(trackers.OPEN, "wandb", fails)
     with pytest.raises(WorkError, match=r"Weights & Biases does not .* RuntimeError: no service\."):
         Reports(train_task(PLACE, report_to=("trackio", "wandb")), 0)
     assert told["closed"] == ["trackio"]
+
+
+def test_one_that_fails_later_is_left_and_the_training_goes_on(
+    train_task: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = record_of("trackio", monkeypatch)
+
+    class Fails:
+        def __init__(self, place: Any) -> None:
+            told["places"].append(place)
+
+        def log(self, step: int, values: Any) -> None:
+            if step > 2:
+                raise OSError("no room\nany more")
+
+        def close(self) -> None:
+            raise OSError("nor for this")
+
+    monkeypatch.setitem(trackers.OPEN, "wandb", Fails)
+    notes = Notes()
+    task = attrs.evolve(train_task(PLACE, report_to=("wandb", "trackio")), progress=notes)
+    begin_and_tell(task, 0, [2, 4, 6])
+    assert [step for _, step, _ in told["log"]] == [2, 4, 6]
+    known = json.loads((task.output / "reported.json").read_text())
+    assert (known["wandb"], known["trackio"]) == (2, 6)
+    assert [note.partition(f" of {task.output}")[0] for note in notes.texts] == [
+        "Weights & Biases takes no more of the curve", "Weights & Biases could not close the curve",
+    ]  # fmt: skip
+    assert "OSError: no room any more. The training goes on" in notes.texts[0]
 
 
 @installed("wandb")
@@ -282,6 +321,16 @@ def test_it_is_no_part_of_what_a_run_is() -> None:
 # --- helpers
 
 
+class Notes(Silent):
+    """Keeps what is noted."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+
 def begin_and_tell(task: TrainTask, resumed: int, steps: list[int]) -> None:
     reports = Reports(task, resumed)
     for step in steps:
@@ -303,5 +352,5 @@ def record_of(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]
         def close(self) -> None:
             told["closed"].append(name)
 
-    monkeypatch.setitem(tracking._OPEN, name, Listener)
+    monkeypatch.setitem(trackers.OPEN, name, Listener)
     return told

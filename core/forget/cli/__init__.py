@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
 from collections.abc import Callable
 from importlib import import_module
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -90,9 +92,17 @@ def group() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the documented status."""
+    _write_in_any_encoding()
     with warnings.catch_warnings():
         warnings.showwarning = _warning_shower()
         _run(arguments)
+
+
+def _write_in_any_encoding() -> None:
+    """Have a sign that an encoding lacks written by its number: no command fails for an arrow."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _warning_shower() -> Callable[..., None]:
@@ -113,7 +123,7 @@ def _warning_shower() -> Callable[..., None]:
 
 
 def _run(arguments: list[str] | None) -> NoReturn:
-    from forget.errors import ForgetError
+    from forget.errors import ForgetError, StorageError
 
     if "_FORGET_COMPLETE" in os.environ:  # a shell asks what may be typed next
         from forget.cli.shells import use_our_bash
@@ -128,6 +138,15 @@ def _run(arguments: list[str] | None) -> NoReturn:
     except ForgetError as error:
         click.echo(f"forget: {error}", err=True)
         sys.exit(error.exit_status)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        click.echo(
+            f"forget: The disk is full: {error.filename or 'the output'} could not be written. "
+            "What was complete before still is; free some space and run the same command again.",
+            err=True,
+        )
+        sys.exit(StorageError.exit_status)
     except (KeyboardInterrupt, click.Abort):
         click.echo(
             "\nforget: interrupted. What is finished is kept: run the same command again to "

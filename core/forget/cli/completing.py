@@ -75,7 +75,12 @@ def complete_runs(context: Context, _: Parameter, typed: str) -> list[Completion
 
 
 def _fitting(offers: Offers, typed: str) -> list[CompletionItem]:
-    return [CompletionItem(text, help=about) for text, about in offers if text.startswith(typed)]
+    """Return what begins as it is typed; a shell takes one line each, in an encoding."""
+    return [
+        CompletionItem(text, help=about)
+        for text, about in offers
+        if text.startswith(typed) and text.isprintable()
+    ]
 
 
 def _names(kinds: Iterable[str], context: Context) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,12 @@ VARIABLE = "_FORGET_COMPLETE"
 SHELLS = ("bash", "zsh", "fish")
 
 _ADDED = "COMPREPLY+=($value)"
-_AND_NO_BLANK = f"{_ADDED}\n            [[ $value == *= ]] && compopt -o nospace"
+_ADDED_WHOLE = r"""[[ $value == *= ]] && compopt -o nospace
+            if [[ $value == *[[:space:]]* && ${COMP_WORDS[COMP_CWORD]} != [\"\']* ]]; then
+                value=$(printf %%q "$value")
+            fi
+            COMPREPLY+=("$value")"""
+"""Blanks are part of a name; none follows a setting, whose value is yet to be typed."""
 
 
 class Bash(BashComplete):
@@ -26,7 +31,7 @@ class Bash(BashComplete):
     Of an offer it then wants what follows the last of these signs.
     """
 
-    source_template = BashComplete.source_template.replace(_ADDED, _AND_NO_BLANK)
+    source_template = BashComplete.source_template.replace(_ADDED, _ADDED_WHOLE)
     _taken = ""
 
     def get_completion_args(self) -> tuple[list[str], str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -14,6 +15,13 @@ __all__ = ["Answer", "ask", "is_there"]
 
 _PATIENCE_S = 3.0
 _DYING_S = 1.0
+_MOST = 100_000
+"""Bytes of an answer that are read: one that never ends would fill the terminal."""
+
+_CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*\x07|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+"""Colours and other orders to a terminal."""
 
 
 class Answer(NamedTuple):
@@ -58,10 +66,14 @@ def ask(words: Sequence[str], *, patience_s: float = _PATIENCE_S) -> Answer:
     except subprocess.TimeoutExpired:
         _end(process)
         return Answer(None, why_not=f"{words[0]} did not answer for {patience_s:g} s")
-    text = said.decode(errors="replace")
-    last = complaint.decode(errors="replace").strip().splitlines()[-1:]
+    text = _readable(said[:_MOST])
+    last = _readable(complaint[-_MOST:]).strip().splitlines()[-1:]
     why_not = " ".join(last) or f"{words[0]} ended with status {process.returncode}"
     return Answer(process.returncode, text, why_not if process.returncode else "")
+
+
+def _readable(said: bytes) -> str:
+    return _CONTROL.sub("", said.decode(errors="replace"))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -76,9 +76,8 @@ def _mirror(session: Session) -> Found:
         return Found("none: data come from the Hub, by --data or FORGET_DATA from a folder")
     if root.is_dir():
         return Found(f"{root}, {_size(root)}")
-    return Found(
-        f"{root} does not exist", "problem", "name the folder with --data, or in FORGET_DATA"
-    )
+    what = "is no folder" if root.exists() else "does not exist"
+    return Found(f"{root} {what}", "problem", "name the folder with --data, or in FORGET_DATA")
 
 
 def _size(folder: Path) -> _Size:

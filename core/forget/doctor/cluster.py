@@ -13,6 +13,9 @@ from forget.session import Session
 __all__ = ["cluster"]
 
 _NEEDED = ("sbatch", "squeue", "scancel", "scontrol", "sinfo")
+_LONGEST = 80
+"""Characters of what calls itself a version."""
+
 _LOGIN = "go to a login node, or: module load slurm"
 
 
@@ -41,7 +44,8 @@ def _commands(there: list[str], *, wanted: bool) -> Found:
     missing = [command for command in _NEEDED if command not in there]
     if not missing:
         version = ask(["sinfo", "--version"])
-        return Found(f"{version.said.strip() or 'Slurm'}: {', '.join(there)}")
+        first = version.said.strip().partition("\n")[0][:_LONGEST]
+        return Found(f"{first or 'Slurm'}: {', '.join(there)}")
     if not there:
         return Found(
             "no Slurm here: studies run by `forget run --on local`",

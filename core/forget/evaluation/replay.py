@@ -6,6 +6,7 @@ key: scores, standard errors, groups, samples. `harness` and this module alone i
 
 from __future__ import annotations
 
+import json
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -135,15 +136,27 @@ def write_results(folder: Path, results: dict[str, Any], model: Replayed) -> lis
         tracker.save_results_samples(task_name=name, samples=samples[name])
     made = folder / str(known.model_name_sanitized)
     # It says of a failure in its log alone.
-    files = [made / f"samples_{name}_{tracker.date_id}.jsonl" for name in results["configs"]]
-    files.append(made / f"results_{tracker.date_id}.json")
-    missing = [file for file in files if not file.is_file()]
-    if missing:
+    lines: dict[Path, int | None] = {
+        made / f"samples_{name}_{tracker.date_id}.jsonl": len(samples[name])
+        for name in results["configs"]
+    }
+    lines[made / f"results_{tracker.date_id}.json"] = None
+    bad = [file for file, count in lines.items() if not _is_whole(file, count)]
+    if bad:
         raise StorageError(
-            f"lm-eval could not write {missing[0]}: see the log. Free some space, or name another "
+            f"lm-eval could not write {bad[0]}: see the log. Free some space, or name another "
             "folder, and run the command again."
         )
-    return files
+    return list(lines)
+
+
+def _is_whole(file: Path, lines: int | None) -> bool:
+    """Say whether a file has so many lines; None: whether it is a document of JSON."""
+    try:
+        text = file.read_text("utf-8")
+        return bool(json.loads(text)) if lines is None else text.count("\n") == lines
+    except (OSError, ValueError):
+        return False
 
 
 def _own_tasks(one: Answered, mirror: Mirror) -> list[BoundTask]:

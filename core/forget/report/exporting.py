@@ -10,7 +10,7 @@ from tempfile import mkdtemp
 import attrs
 
 from forget.benchmark import Benchmark
-from forget.errors import DataError
+from forget.errors import DataError, OutputError
 from forget.evaluation.items import read_items
 from forget.evaluation.record import ModelLine
 from forget.evaluation.replay import Answered, Replayed, replay, write_results
@@ -79,6 +79,7 @@ def write_lm_eval(
 
     Raises:
         DataError: An evaluation is damaged, or its documents cannot be had any more.
+        OutputError: A file stands where a model's folder goes.
         StorageError: The disk is full.
     """
     files: list[Path] = []
@@ -161,6 +162,11 @@ def _write(
 
 
 def _moved(file: Path, folder: Path) -> Path:
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(
+            f"The results of a model go into the folder {folder}, which is a file. Move it away, "
+            "or name another folder with --lm-eval."
+        )
     folder.mkdir(exist_ok=True)
     return file.replace(folder / file.name)
 

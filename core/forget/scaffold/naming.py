@@ -62,11 +62,11 @@ def names_of(name: str, kind: PluginKind) -> Names:
     Raises:
         RequestError: It is not the name of a distribution, a module and an option's value alike.
     """
-    if name.startswith(_PREFIX) and name != _PREFIX:
-        short = name.removeprefix(_PREFIX)
+    if name.replace("_", "-").startswith(_PREFIX) and len(name) > len(_PREFIX):
+        short = name[len(_PREFIX) :]
         raise RequestError(
             f"The name {name!r} begins with {_PREFIX!r}, which the distribution gets anyway: call "
-            f"the plugin {short!r}, and {name!r} is what pip installs."
+            f"the plugin {short!r}, and {_PREFIX + short!r} is what pip installs."
         )
     if not _is_valid(name):
         raise RequestError(f"{name!r} cannot be the name of a plugin.{_proposal(name)} {_RULE}")

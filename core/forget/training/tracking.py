@@ -12,13 +12,12 @@ a method with rounds has one for each; and they begin a new run wherever a train
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from forget.convert import to_plain
 from forget.errors import SettingsError, WorkError
@@ -28,6 +27,7 @@ from forget.store import journal
 from forget.store.atomic import write_json
 from forget.store.layout import RunFolder
 from forget.training import together
+from forget.training.trackers import OPEN, Open, Place
 
 __all__ = ["Reports", "check_trackers", "reporting"]
 
@@ -38,40 +38,6 @@ _TITLES: Mapping[Tracker, str] = {
 }
 _RENAMED = {"lr": "learning_rate", "step": "global_step"}
 """Numbers of the curve that transformers calls otherwise."""
-
-
-class _Place(NamedTuple):
-    """Where a run is, in words that trackers sort runs by.
-
-    Attributes:
-        folder: The run directory.
-        id: What tells it from an earlier run of the same names.
-        project: The study.
-        name: Model, dataset, method and seed.
-        config: What is trained.
-        known: The last step that the tracker was told of; None if it has not heard of the run.
-        resumed: The step of the run that training continues from.
-    """
-
-    folder: RunFolder
-    id: str
-    project: str
-    name: str
-    config: Mapping[str, Any]
-    known: int | None
-    resumed: int
-
-
-class _Open(Protocol):
-    """A tracker that is being told of a run."""
-
-    def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Take one point of the curve."""
-        ...
-
-    def close(self) -> None:
-        """Return when all that was logged is where it belongs."""
-        ...
 
 
 class Reports:
@@ -88,9 +54,10 @@ class Reports:
     def __init__(self, task: TrainTask, resumed: int) -> None:
         self._folder = RunFolder(task.output)
         self._said = _read(self._folder.reported)
-        self._open: dict[str, _Open] = {}
+        self._open: dict[Tracker, Open] = {}
+        self._progress = task.progress
         *_, study, model, dataset, method, seed = ("",) * 5 + task.output.absolute().parts
-        place = _Place(
+        place = Place(
             folder=self._folder,
             id=self._said.setdefault("id", token_hex(4)),
             project=study,
@@ -101,41 +68,60 @@ class Reports:
         )
         earlier = journal.read(self._folder.curve)
         try:
-            for name in task.settings.report_to:
+            for name in dict.fromkeys(task.settings.report_to):
                 self._begin(name, place._replace(known=self._said.get(name)), earlier)
         except WorkError:
             self.close()
             raise
 
-    def _begin(self, name: Tracker, place: _Place, earlier: Sequence[Mapping[str, Any]]) -> None:
+    def _begin(self, name: Tracker, place: Place, earlier: Sequence[Mapping[str, Any]]) -> None:
         try:
-            self._open[name] = _OPEN[name](place)
+            self._open[name] = OPEN[name](place)
         except Exception as error:  # of another project, which raises what it likes
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             raise WorkError(
-                f"{_TITLES[name]} does not take the curve of {place.folder.path}: {reason}. {_HELP}"
+                f"{_TITLES[name]} does not take the curve of {place.folder.path}: "
+                f"{_reason(error)}. {_HELP}"
             ) from error
         if name == "tensorboard":  # it forgets what it knew of later steps, and is told again
             self._said[name] = min(place.known or 0, place.resumed)
         self._tell(name, earlier)
 
     def point(self, record: Mapping[str, Any]) -> None:
-        """Tell of a point that was just added to the curve."""
-        for name in self._open:
+        """Tell of a point that was just added to the curve.
+
+        A training is worth more than its picture: a tracker that fails now hears no more of it.
+        """
+        for name in list(self._open):
             self._tell(name, [record])
 
-    def _tell(self, name: str, records: Iterable[Mapping[str, Any]]) -> None:
+    def _tell(self, name: Tracker, records: Iterable[Mapping[str, Any]]) -> None:
         """Tell a tracker of those points that it does not know yet."""
-        for record in records:
-            if record["step"] > self._said.get(name, 0):
-                self._open[name].log(record["step"], _values(record))
-                self._said[name] = record["step"]
+        try:
+            for record in records:
+                if record["step"] > self._said.get(name, 0):
+                    self._open[name].log(record["step"], _values(record))
+                    self._said[name] = record["step"]
+        except Exception as error:  # of another project, as in `_begin`
+            self._note(name, "takes no more of the curve", error)
+            self._close(name)
         write_json(self._folder.reported, self._said)
 
     def close(self) -> None:
         """Let go of the trackers."""
         while self._open:
-            self._open.popitem()[1].close()
+            self._close(next(reversed(self._open)))
+
+    def _close(self, name: Tracker) -> None:
+        try:
+            self._open.pop(name).close()
+        except Exception as error:  # all that it was told is in the curve
+            self._note(name, "could not close the curve", error)
+
+    def _note(self, name: Tracker, what: str, error: Exception) -> None:
+        self._progress.note(
+            f"{_TITLES[name]} {what} of {self._folder.path}: {_reason(error)}. The training goes "
+            "on, and the curve is in metrics.jsonl; continued, the run tells it what it lacks."
+        )
 
 
 @contextmanager
@@ -198,6 +184,10 @@ def _check_wandb() -> None:
         )
 
 
+def _reason(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+
+
 def _values(record: Mapping[str, Any]) -> dict[str, float]:
     """Return the numbers of a point, by the names that transformers gives them."""
     return {
@@ -216,70 +206,6 @@ def _read(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-class _TensorBoard:
-    def __init__(self, place: _Place) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        # Points after the checkpoint that a training continues from are purged: they come anew.
-        self._writer = SummaryWriter(str(place.folder.tensorboard), purge_step=place.resumed + 1)
-
-    def log(self, step: int, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            self._writer.add_scalar(name, value, step)
-        self._writer.flush()
-
-    def close(self) -> None:
-        self._writer.close()
-
-
-class _Wandb:
-    def __init__(self, place: _Place) -> None:
-        import wandb
-
-        self._run = wandb.init(
-            project=os.environ.get("WANDB_PROJECT") or place.project,
-            name=place.name,
-            id=place.id,
-            resume="allow",
-            dir=os.environ.get("WANDB_DIR") or place.folder.path,
-            config=dict(place.config),
-            settings=wandb.Settings(silent=True, console="off"),
-        )
-        self._run.define_metric("train/global_step")
-        self._run.define_metric("*", step_metric="train/global_step", step_sync=True)
-
-    def log(self, step: int, values: Mapping[str, float]) -> None:
-        self._run.log(dict(values), step=step)
-
-    def close(self) -> None:
-        self._run.finish()
-
-
-class _Trackio:
-    def __init__(self, place: _Place) -> None:
-        import trackio
-
-        self._run = trackio.init(
-            project=os.environ.get("TRACKIO_PROJECT") or place.project,
-            name=place.name,
-            # By its name alone it would go on with a run whose folder is long gone.
-            resume="never" if place.known is None else "allow",
-            config=dict(place.config),
-            embed=False,
-        )
-
-    def log(self, step: int, values: Mapping[str, float]) -> None:
-        self._run.log(dict(values), step=step)
-
-    def close(self) -> None:
-        self._run.finish()
-
-
-_OPEN: Mapping[Tracker, Callable[[_Place], _Open]] = {
-    "tensorboard": _TensorBoard,
-    "wandb": _Wandb,
-    "trackio": _Trackio,
-}
 _HELP = (
     "Run the same command again to continue, or with report_to less: the curve is in metrics.jsonl "
     "in any case, and a tracker that is named later gets all of it."

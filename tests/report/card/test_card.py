@@ -193,5 +193,14 @@ def test_one_that_was_not_evaluated(make_carded_run: MakeRun, tmp_path: Path) ->
     assert "has not been evaluated on any benchmark yet" in str(refusal(run))
 
 
-def test_a_base_that_is_no_id(make_carded_run: MakeRun) -> None:
-    assert "takes an id on the Hub" in str(refusal(make_carded_run(), "--base", "./folder"))
+def test_a_run_file_that_says_nothing(make_carded_run: MakeRun) -> None:
+    run = make_carded_run()
+    (run / "run.toml").write_text("[settings]\nstudy = 'demo'\nseed = 0\n")
+    error = refusal(run)
+    assert isinstance(error, DataError)
+    assert "it lacks model, dataset, method, method_settings." in str(error)
+
+
+@pytest.mark.parametrize("base", ["./folder", "one/two/three", "an/ü", "a--b", "a/b.", "a/b.git"])
+def test_a_base_that_is_no_id(make_carded_run: MakeRun, base: str) -> None:
+    assert "takes an id on the Hub" in str(refusal(make_carded_run(), "--base", base))

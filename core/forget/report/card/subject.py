@@ -24,6 +24,9 @@ from forget.verdict.terms import Terms
 
 __all__ = ["Subject", "card_subject"]
 
+_FROZEN = ("study", "model", "dataset", "method", "seed", "method_settings")
+"""What a card has to say of a run."""
+
 
 @attrs.frozen(kw_only=True)
 class Subject:
@@ -113,7 +116,13 @@ def card_subject(
             "in a card. Run the run's `forget run` command again to continue it."
         )
     document = runfile.read(place.run.runfile)
-    frozen = document["settings"]
+    frozen = document.get("settings", {})
+    missing = [name for name in _FROZEN if name not in frozen]
+    if missing:
+        raise DataError(
+            f"{place.run.runfile} does not say what was trained: it lacks {', '.join(missing)}. "
+            "Restore it, or move the folder away and run again."
+        )
     folder = _folder(place, line.name)
     entry = catalogue.models.get(frozen["model"])
     return Subject(

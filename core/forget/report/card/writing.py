@@ -20,8 +20,6 @@ _MARK = re.compile(r"\n<!-- written by `forget card`, sha256 ([0-9a-f]{64}) -->\
 _LICENSES = {"Apache-2.0": "apache-2.0", "MIT": "mit", "Gemma Terms of Use": "gemma"}
 """Licenses of the registry that the Hub knows by a name of its own."""
 
-_HUB_ID = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)?")
-
 
 def check_card(path: Path, base_id: str | None) -> None:
     """Check before anything is read that a card can be written.
@@ -35,8 +33,8 @@ def check_card(path: Path, base_id: str | None) -> None:
         OutputError: There is a card that somebody else has written or changed, or none can be.
         StorageError: The disk is full.
     """
-    if base_id is not None and not _HUB_ID.fullmatch(base_id):
-        raise RequestError(f"--base takes an id on the Hub, OWNER/NAME, but got {base_id!r}.")
+    if base_id is not None:
+        _check_hub_id(base_id)
     if path.is_dir() or (path.exists() and not path.is_file()):
         raise OutputError(f"{path} is a folder or a device: name a file with --to.")
     if path.is_file() and not _is_ours(path):
@@ -45,6 +43,18 @@ def check_card(path: Path, base_id: str | None) -> None:
             "Move it away, or name another file with --to."
         )
     ensure_writable(path.absolute().parent, "folder of the card", "--to")
+
+
+def _check_hub_id(name: str) -> None:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # it is public
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        raise RequestError(
+            f"--base takes an id on the Hub, OWNER/NAME, but got {name!r}."
+        ) from error
 
 
 def write_card(path: Path, subject: Subject) -> None:
