@@ -206,7 +206,7 @@ def test_a_record_with_an_old_name_is_checked_like_any_other(data: Any, problem:
 
 def test_a_registry_file_may_have_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("forget.catalogue.Catalogue.__annotations__", {"methods": dict[str, Entry]})
-    monkeypatch.setattr("forget.catalogue._shipped", lambda: tmp_path / "shipped.toml")
+    monkeypatch.setattr("forget.catalogue.shipped_file", lambda name: tmp_path / "shipped.toml")
     monkeypatch.setattr("forget.catalogue._references", lambda _: ())
     (tmp_path / "shipped.toml").write_text("[methods.made]\nabout = 'a method'\n")
     with pytest.warns(DeprecatedSettingWarning, match="'about'"):

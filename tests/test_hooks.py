@@ -6,7 +6,6 @@ import textwrap
 import types
 from typing import Any
 
-import attrs
 import pluggy
 import pytest
 
@@ -122,12 +121,9 @@ def test_the_documented_method_prepares_and_trains(
     method.prepare(PrepareTask(**common, data=NoData(), output=tmp_path))
     assert len(written) == 100
     question: Example = dataset.load("train", NoData())[3]
-    assert list(attrs.astuple(written[3], recurse=False))[:-1] == [
-        "3",
-        dataset.prompt(question),
-        "6",
-        "3",
-    ]
+    conversation = written[3]
+    assert (conversation.id, conversation.messages) == ("3", dataset.prompt(question))
+    assert (conversation.completion, conversation.question) == ("6", "3")
     task = TrainTask(**common, data=tmp_path, output=tmp_path)
     method.train(task)
     assert trained == [task]

@@ -67,10 +67,10 @@ def test_a_block_is_run_or_read_or_a_reason_is_given(name: str) -> None:
     for block in blocks(document(name)):
         if block.why_not is not None:
             assert block.language in ("console", "python"), block
+        elif (block.file or "").endswith(".jsonl"):
+            assert all(map(json.loads, block.text.splitlines()))
         elif block.language == "json":
             json.loads(block.text)
-        elif block.language == "jsonl":
-            assert all(map(json.loads, block.text.splitlines()))
         elif block.language == "toml":
             tomllib.loads(block.text)
         elif block.language == "yaml" and "!function" not in block.text:

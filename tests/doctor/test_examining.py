@@ -235,7 +235,7 @@ def test_trackers(
     assert (missing.area, missing.state) == ("training", "problem")
     assert "pip install trackio" in missing.found
     monkeypatch.setattr("forget.training.tracking.find_spec", lambda name: True)
-    assert named(look(asked, open_lazily(data=mirror)), "trackio").state == "ok"
+    assert named(look(asked, open_lazily(data=mirror)), "trackio").state == "fine"
 
 
 def test_a_benchmark_of_a_plugin_that_fails(

@@ -58,7 +58,7 @@ def test_none(open_lazily: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORGET_PLUGINS", "")
     found = look(open_lazily())["installed"]
     assert (found.state, "unset FORGET_PLUGINS" in found.remedy) == ("problem", True)
-    monkeypatch.setattr("forget.plugins.entry_points", lambda group: [])
+    monkeypatch.setattr("forget.discovery.entry_points", lambda group: [])
     monkeypatch.delenv("FORGET_PLUGINS")
     found = look(open_lazily())["installed"]
     assert (found.state, found.command) == ("problem", "pip install forget-llm")

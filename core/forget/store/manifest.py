@@ -119,18 +119,18 @@ def complete_kind(folder: str) -> str | None:
         return None
 
 
-def check_format(folder: Path | str, head: Mapping[str, Any], known: int) -> None:
+def check_format(folder: Path | str, head: Any, known: int) -> None:
     """Refuse a folder of a later release, which is not to be taken for damaged and done again.
 
     Args:
         folder: It.
-        head: What the file says that describes it, with its ``format``.
+        head: What the file says that describes it, with its ``format``; what has none is not judged.
         known: The latest format that can be read here.
 
     Raises:
         DataError: It has a later one.
     """
-    found = head.get("format")
+    found = head.get("format") if isinstance(head, Mapping) else None
     if isinstance(found, int) and found > known:
         raise DataError(
             f"{folder} was written by a later forget: it has format {found}, and this one reads "

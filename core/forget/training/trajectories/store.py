@@ -204,8 +204,7 @@ def _refuse_later(folder: Path) -> None:
         head = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # it is written anew before anything is asked
         return
-    if isinstance(head, dict):
-        check_format(folder, head, _FORMAT)
+    check_format(folder, head, _FORMAT)
 
 
 def read_contents(folder: Path) -> Contents:
