@@ -124,7 +124,7 @@ def check_format(folder: Path | str, head: Any, known: int) -> None:
 
     Args:
         folder: It.
-        head: What the file says that describes it, with its ``format``; what has none is not judged.
+        head: What the file says that describes it; only its ``format`` is looked at.
         known: The latest format that can be read here.
 
     Raises:
