@@ -1,7 +1,7 @@
 # One command each: a virtual environment in .venv is made and filled on first use.
 #   make demo        train the embedded default by GT-SFT, evaluate, report
 #   make test        the test-suite                make test-fast   its fast tier
-#   make test-long   what takes minutes: studies on a real Slurm, simulated coverage, an empty environment
+#   make test-long   what takes minutes: studies on a real Slurm, simulated coverage, an empty environment, code in documents
 #   make test-gpu    what is about a GPU; all other tests leave one alone
 #   make test-python PYTHON=python3.13   what depends on the interpreter, in an environment without torch
 #   make lint        ruff, mypy, import-linter     make fix         what ruff can mend

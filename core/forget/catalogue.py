@@ -16,6 +16,7 @@ import attrs
 from forget.cluster import Cluster
 from forget.convert import BadValue, structure
 from forget.errors import CatalogueError, UnknownNameError, nearest
+from forget.shipped import shipped_file
 
 __all__ = [
     "Catalogue",
@@ -29,7 +30,6 @@ __all__ = [
     "Wheel",
     "load_catalogue",
     "registry_files",
-    "shipped_file",
 ]
 
 SHIPPED = "registry.toml"
@@ -248,12 +248,6 @@ def registry_files(extra: Sequence[Path] = (), folder: Path | None = None) -> li
     """Return the files that `load_catalogue` reads, later ones winning; see there."""
     user_file = (folder or Path.cwd()) / USER_FILE
     return [shipped_file(SHIPPED), *([user_file] if user_file.is_file() else []), *extra]
-
-
-def shipped_file(name: str) -> Path:
-    """Return a file that ships beside the package (a wheel) or at the top of the source tree."""
-    beside = Path(__file__).with_name(name)
-    return beside if beside.is_file() else Path(__file__).parents[2] / name
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from docs.documents import Block, blocks
 
-__all__ = ["BEGINNINGS", "ITS_OWN", "TRIED", "Reader", "beginning", "is_run", "lines"]
+__all__ = ["BEGINNINGS", "ITS_OWN", "TRIED", "Reader", "beginning", "is_run"]
 
 ITS_OWN = "an environment of its own"
 TRIED = "tests of its own"

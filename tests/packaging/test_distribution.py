@@ -224,8 +224,8 @@ def test_the_wheel_works_alone(environment: list[str], tmp_path: Path) -> None:
 
 def test_its_registry_is_found_beside_the_package(environment: list[str], tmp_path: Path) -> None:
     code = (
-        "import forget, forget.catalogue as c, forget_methods\n"
-        "shipped = map(c.shipped_file, (c.SHIPPED, 'constraints.txt'))\n"
+        "import forget, forget.catalogue as c, forget.shipped as s, forget_methods\n"
+        "shipped = map(s.shipped_file, (c.SHIPPED, 'constraints.txt'))\n"
         "print(forget.__file__, forget_methods.__file__, *shipped, sep='\\n')\n"
         "print(forget.__version__)"
     )

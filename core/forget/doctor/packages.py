@@ -15,8 +15,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from forget.catalogue import shipped_file
 from forget.doctor.diagnosis import Check, Found
+from forget.shipped import shipped_file
 
 __all__ = ["DISTRIBUTION", "installed", "is_within", "packages", "requirements", "versions_file"]
 
