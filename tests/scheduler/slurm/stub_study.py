@@ -22,7 +22,7 @@ PREPARE = "small/ant/arithmetic/gt-sft/seed-0/prepare"
 _INSTEAD = """\
 #!/bin/bash
 # `forget` as a container starts it; what works is done by a script beside this one.
-if [ "$5" = work ]; then source {work}; else exec "$@"; fi
+if [ "$5" = work ]; then source {work}; elif [ ! -e {quiet} ]; then exec "$@"; fi
 """
 
 
@@ -51,7 +51,9 @@ class StubStudy(SmallStudy):
         self.work, self.name = folder / "work.sh", "ci"
         self.does(work)
         instead = folder / "forget.sh"
-        instead.write_text(_INSTEAD.format(work=shlex.quote(str(self.work))))
+        self._quiet = folder / "quiet"
+        work, quiet = (shlex.quote(str(path)) for path in (self.work, self._quiet))
+        instead.write_text(_INSTEAD.format(work=work, quiet=quiet))
         container = f"container = {json.dumps(['bash', str(instead)])}"
         model = make_hollow_model(folder / "ant")
         super().__init__(
@@ -64,6 +66,10 @@ class StubStudy(SmallStudy):
     def does(self, work: str) -> None:
         """Change what jobs do instead of work."""
         self.work.write_text(f"{work}\n")
+
+    def hushes(self) -> None:
+        """Have jobs do no pass from now on: what a test sees is what its own passes did."""
+        self._quiet.touch()
 
     @property
     def place(self) -> Place:
