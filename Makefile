@@ -6,7 +6,7 @@
 #   make test-python PYTHON=python3.13   what depends on the interpreter, in an environment without torch
 #   make lint        ruff, mypy, import-linter     make fix         what ruff can mend
 #   make docs        build the site in docs/_build, a warning being an error, and run every block of code in it
-#   make reference   write docs/reference/plugin-api.md from the code
+#   make reference   write docs/reference/plugin-api.md and cli.md from the code
 #   make vllm        add vLLM's build for CPUs, for --engine vllm without a GPU and for its tests
 #   make gemma       add Gemma-3-270M, a small teacher of another family, under Google's terms
 
@@ -65,6 +65,7 @@ docs: $(VENV)/ready-dev
 
 reference: $(VENV)/ready-dev
 	PYTHONPATH=tests $(BIN)/python -m docs.plugin_api
+	PYTHONPATH=tests $(BIN)/python -m docs.command_line
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

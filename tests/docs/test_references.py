@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from docs import command_line
+from docs.command_line import all_commands
 from docs.documents import (
     ROOT,
-    Block,
     blocks,
     document,
     headings,
@@ -281,47 +282,6 @@ def test_every_key_of_the_registry_is_documented(title: str, record: type) -> No
 # --- command line
 
 CLI = sections(document("docs/reference/cli.md"))
-NO_VALUE = ("--help", "--version")
-
-
-def value_of(parameter: click.Option) -> str:
-    if parameter.is_flag:
-        return ""
-    if isinstance(parameter.type, click.Choice):
-        return ", ".join(parameter.type.choices)
-    named = {click.Path: "path", type(click.INT): "integer", type(click.FLOAT): "number"}
-    value = parameter.metavar or named.get(type(parameter.type), "text")
-    return f"{value}, repeatable" if parameter.multiple else value
-
-
-def option_rows(command: click.Command) -> list[Row]:
-    """Return option, value, default and meaning of every option of a command."""
-    context = click.Context(command)
-    rows = []
-    for parameter in command.params:
-        if not isinstance(parameter, click.Option) or parameter.is_eager or parameter.hidden:
-            continue
-        # What no default can say by itself, the help says in brackets.
-        help_, _, said = (parameter.help or "").partition("  [default: ")
-        help_ = help_.replace(" (repeatable)", "")
-        default = parameter.get_default(context) if parameter.show_default else None
-        shown = "required" if parameter.required else said.rstrip("]")
-        if isinstance(default, str | int | float):
-            shown = str(default)
-        rows.append([f"`{parameter.opts[0]}`", value_of(parameter), shown, help_])
-    return rows
-
-
-def all_commands(above: click.Group = group, prefix: str = "") -> dict[str, click.Command]:
-    """Return every command by its words, those of groups included."""
-    found: dict[str, click.Command] = {}
-    for name in above.list_commands(click.Context(above)):
-        command = above.get_command(click.Context(above), name)
-        assert command is not None
-        found[f"{prefix}{name}"] = command
-        if isinstance(command, click.Group):
-            found |= all_commands(command, f"{prefix}{name} ")
-    return found
 
 
 @pytest.mark.parametrize("name", all_commands())
@@ -329,30 +289,21 @@ def test_every_command_shows_an_example(name: str) -> None:
     assert f"  forget {name}" in (all_commands()[name].epilog or "")
 
 
+def test_the_page_is_what_make_reference_writes() -> None:
+    assert command_line.page() == document("docs/reference/cli.md"), "run `make reference`"
+
+
 @pytest.mark.parametrize("name", all_commands())
-def test_every_option_is_documented(name: str) -> None:
-    text = CLI[f"`forget {name}`"]
-    command = all_commands()[name]
-    rows = option_rows(command)
-    heading = ["option", "value", "default", "meaning"]
-    same = re.search(r"^Options: those of `forget run`, without (.*?)\.", text, re.M | re.S)
-    if same:
-        left_out = re.findall(r"`--[\w-]+`", same[1])
-        shared = [row for row in option_rows(all_commands()["run"]) if row[0] not in left_out]
-        assert [row for row in rows if row in shared] == shared
-        rows = [row for row in rows if row not in shared]
-    if rows:
-        [found] = tables(text)
-        assert_table(found, heading, rows)
-    context = click.Context(command, info_name=f"forget {name}")
-    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
-    assert blocks(text)[0] == Block("text", f"{usage}\n")
-
-
-def test_every_command_is_documented() -> None:
-    commands = {f"`forget {name}`" for name in all_commands()}
-    assert commands <= set(CLI)
-    assert {title for title in CLI if title.startswith("`forget ")} == commands
+def test_every_option_of_a_command_is_documented(name: str) -> None:
+    """Its own, or with those of `forget run` that it refers to."""
+    text, run = CLI[f"`forget {name}`"], CLI["`forget run`"]
+    own = " ".join(row[0] for table in tables(text) for row in table)
+    if "those of `forget run`" in text:
+        left_out = text.partition(", without ")[2].partition(".")[0]
+        own += " ".join(row[0] for row in tables(run)[0] if row[0] not in left_out)
+    options = [p for p in all_commands()[name].params if isinstance(p, click.Option)]
+    shown = {f"`{p.opts[0]}`" for p in options if not (p.is_eager or p.hidden)}
+    assert set(re.findall(r"`--[\w-]+`", own)) == shown
 
 
 def test_every_environment_variable_is_documented() -> None:

@@ -62,7 +62,7 @@ def command(
 
     Each is a run directory (its last checkpoint; RUN:step-000100 is another), a file or folder of
     lm-eval's results with samples (--log_samples), or a model by name, Hub id or folder, which is
-    evaluated. Two that were not evaluated alike are refused.
+    evaluated, or was already. Two that were not evaluated alike are refused.
     """
     from forget.cli.console import print_json, print_table
     from forget.errors import CheckFailed

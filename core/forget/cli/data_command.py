@@ -36,7 +36,10 @@ Examples:
 @json_option
 @click.pass_context
 def command(context: click.Context, /, markdown: bool, as_json: bool, **options: Any) -> None:
-    """Show all data: sources, the prepared data of every run, stores of completions."""
+    """Show all data: sources, the prepared data of every run, stores of completions.
+
+    Data of equal content is one line.
+    """
     if context.invoked_subcommand is not None:
         _hand_on(context, markdown)
         return
@@ -70,7 +73,10 @@ Examples:
 @out_option
 @json_option
 def verify(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Read data through, everything or that of NAMES: datasets, benchmarks, suites, folders."""
+    """Read data through, everything or that of NAMES: datasets, benchmarks, suites, folders.
+
+    Says what is damaged and what to do, and changes nothing; status 1: something is.
+    """
     from forget.cli.console import Screen, print_json, print_table
     from forget.convert import to_plain
     from forget.errors import WorkError
@@ -119,7 +125,11 @@ Examples:
 @out_option
 @json_option
 def show(what: str, count: int, example: str | None, **options: Any) -> None:
-    """Show examples as a model sees them. WHAT is a dataset, a run directory or a store."""
+    """Show examples as a model sees them, with what is in the loss.
+
+    WHAT is a dataset, a run directory, its data folder, or a store of completions, which is shown
+    with verdicts.
+    """
     from forget.inventory.samples import find_folder, folder_rows
     from forget.training.trajectories.store import ABOUT
 
@@ -149,7 +159,10 @@ Examples:
 @data_option
 @json_option
 def fetch(names: tuple[str, ...], force: bool, as_json: bool, **options: Any) -> None:
-    """Fill a data mirror from the Hub, for all that is installed or NAMES: datasets, benchmarks."""
+    """Fill a data mirror from the Hub, for all that is installed or NAMES: datasets, benchmarks.
+
+    What is there is left alone.
+    """
     from forget.cli.console import print_json, print_table, quiet_libraries
     from forget.convert import to_plain
     from forget.errors import RequestError, WorkError

@@ -40,7 +40,8 @@ from its work. Status 0: there is no problem; 3: there is one; 2: what was asked
 def command(offline: bool, cluster: str | None, as_json: bool, **options: Any) -> None:
     """Say whether this machine has all that the runs that are meant need, and what to do if not.
 
-    Without --method or --study the machine alone is looked at.
+    Each thing has its grade and what to do about it; at the end are the commands that get what is
+    missing. Without --method or --study the machine alone is looked at.
     """
     from forget.cli.console import print_json, print_table, quiet_libraries
     from forget.doctor import examine

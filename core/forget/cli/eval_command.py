@@ -65,7 +65,8 @@ def command(
 ) -> None:
     """Evaluate CHECKPOINTS you already have, and the base, and say what was forgotten.
 
-    A folder that holds checkpoint-100, checkpoint-200 ... stands for all of them.
+    A folder that holds checkpoint-100, checkpoint-200 ... stands for all of them, by step.
+    LoRA adapters are checkpoints too.
     """
     from forget.comparison import find_checkpoints
     from forget.evaluation.shards import parse_shard

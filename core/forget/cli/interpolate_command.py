@@ -50,7 +50,8 @@ def command(
 ) -> None:
     """Make models between a base model and a CHECKPOINT of it (WiSE-FT).
 
-    Their weights are (1 - alpha) * base + alpha * checkpoint; forget eval takes them.
+    Their weights are (1 - alpha) * base + alpha * checkpoint, their names of checkpoint and share:
+    step-000020-wise-0.50. `forget eval` takes them like any checkpoint.
     """
     from forget.catalogue import load_catalogue
     from forget.cli.console import Screen, print_json

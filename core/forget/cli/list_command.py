@@ -29,7 +29,11 @@ Examples:
 @registry_option
 @json_option
 def command(kind: str | None, registries: tuple[Path, ...], as_json: bool) -> None:
-    """List what there is of one KIND, or of all but plugins: installed, pending and broken."""
+    """List what there is of one KIND, or of all but plugins: installed, pending and broken.
+
+    `forget list plugins` shows what each plugin brings, and which version of the plugin API it is
+    written for.
+    """
     from forget.catalogue import load_catalogue
     from forget.convert import to_plain
     from forget.listing import list_broken, list_kind

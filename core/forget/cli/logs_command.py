@@ -22,7 +22,10 @@ Examples:
 @click.option("--path", "only_path", is_flag=True, help="Print where the log is, and no more.")
 @out_option
 def command(what: str, lines: int, only_path: bool, out: Path) -> None:
-    """Show the log of the last process or job that did UNIT (or of a job, by name or number)."""
+    """Show the log of the last process or job that did UNIT (or of a job, by name or number).
+
+    UNIT is the name that `forget plan --json` has.
+    """
     from forget.scheduler.logs import find_log
     from forget.store.layout import Workspace
 

@@ -39,7 +39,8 @@ def command() -> None:
 def plugin(plugin: str, kind: PluginKind, path: Path | None) -> None:
     """Write a small distribution that brings NAME: pyproject, module, tests, README.
 
-    It works as it is: install it, run its tests, use it, then make it yours.
+    It works as it is: install it, run its tests, use it, then make it yours. A name that something
+    installed has already is refused, and so is a folder that is there.
     """
     from forget import __version__
     from forget.catalogue import load_catalogue

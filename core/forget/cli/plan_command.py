@@ -42,7 +42,10 @@ Nothing is written, and no model is loaded.
 @session_options
 @json_option
 def command(slots: int | None, cluster: str | None, as_json: bool, **options: Any) -> None:
-    """Show the units of work of the runs that are meant, what is done of them and what is left."""
+    """Show the units of work of the runs that are meant, what is done of them and what is left.
+
+    Units that are shared, like the evaluation of a base model, are there once.
+    """
     from forget.cli.console import print_json, print_table
     from forget.plan import plan
     from forget.run import check_frozen

@@ -81,7 +81,12 @@ class _Wanted(NamedTuple):
 )
 @json_option
 def command(runs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:
-    """Show what RUNS (run directories; default: all of the output folder) have found."""
+    """Show what RUNS (run directories; default: all of the output folder) have found.
+
+    Of each run the last checkpoint has a table; the others have a line each, and a table with
+    --all. With --html, --figures or --tables those are written, and the terminal shows the runs
+    beside each other.
+    """
     from forget.report.comparison import Outcome
     from forget.report.gathering import frames_of, gather
     from forget.verdict.records import find_records, runs_to_come

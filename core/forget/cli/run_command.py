@@ -56,7 +56,10 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Train by a method, evaluate base and every checkpoint, and say what was forgotten."""
+    """Train by a method, evaluate base and every checkpoint, and say what was forgotten.
+
+    Give --method, or a whole --study.
+    """
     from forget.cli.slurm import submit_study
     from forget.plan import plan
     from forget.scheduler.requests import remember

@@ -28,7 +28,10 @@ Examples:
 @registry_option
 @json_option
 def command(name: str, registries: tuple[Path, ...], as_json: bool) -> None:
-    """Show all known of NAME: a method, dataset, teacher, benchmark, model, suite or study."""
+    """Show all known of NAME: a method, dataset, teacher, benchmark, model, suite or study.
+
+    What the registry says, who brings it, a method's settings, a benchmark's tasks and files.
+    """
     from forget.catalogue import load_catalogue
     from forget.listing import describe_name
     from forget.plugins import load_plugins

@@ -62,7 +62,10 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Show what is trained and evaluated, what it has found so far, and what to do next."""
+    """Show what is trained and evaluated, what it has found so far, and what to do next.
+
+    Who is at work, and what is queued, has failed or was given up, is there too.
+    """
     if options["method"] is None and options["study"] is None:
         _refuse_unused(context)
         look = _of_the_folder(options["out"])

@@ -32,6 +32,7 @@ def command(stage: Stage, models: tuple[str, ...], **options: Any) -> None:
     """Do one STAGE of the runs that are meant.
 
     To evaluate takes the names of MODELS: base, step-000100; without any, all that are there.
+    Checkpoints can be evaluated while the training goes on, and by several processes at once.
     """
     from forget.cli.console import quiet_libraries
     from forget.plan import plan
