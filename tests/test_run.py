@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,10 @@ def calm(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
 
 
 @pytest.mark.slow
-def test_from_start_to_report(calm: tuple[Path, dict[str, Any]]) -> None:
+def test_from_start_to_report(calm: tuple[Path, dict[str, Any]], tiny_model: Path) -> None:
     out, found = calm
+    started = tomllib.loads(next(out.rglob("run.toml")).read_text())["provenance"]
+    assert started["model_folder"] == str(tiny_model.resolve())
     assert [c["step"] for c in found["checkpoints"]] == [2, 4, 6]
     for checkpoint in found["checkpoints"]:
         names = [b["benchmark"] for b in checkpoint["benchmarks"]]

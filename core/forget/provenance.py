@@ -28,6 +28,8 @@ def provenance(run: Run, session: Session) -> dict[str, Any]:
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {name: package_version(name) for name in _VERSIONS},
         "python": platform.python_version(),
+        # A registry's model and one of the Hub are known by their names.
+        "model_folder": None if run.model.entry else str(run.model.folder),
         "git": _commit(Path(__file__).parent),
         "hardware": _hardware(session.machine),
         "plugins": {

@@ -45,6 +45,11 @@ def test_prompts_alone(out: Path) -> None:
     assert entries(out)[f"{SF}/data"].format == "prompts"
 
 
+def test_pairs(out: Path) -> None:
+    reseal(out / SF / "data", pairs=5)
+    assert entries(out)[f"{SF}/data"].format == "pairs"
+
+
 def spoil_size(data: Path) -> None:
     file = data / "train.parquet"
     file.write_bytes(file.read_bytes()[:-1])

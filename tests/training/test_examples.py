@@ -41,7 +41,7 @@ def test_round_trip_with_counts(prepare_task: Make, tokenizer: Any) -> None:
         "total": sum(lengths),
     }
     assert (told["rows"], told["source_rows"], told["dropped_long"]) == (2, 2, 0)
-    assert (told["dataset"], told["seed"]) == ("sums", 7)
+    assert (told["dataset"], told["seed"], told["pairs"]) == ("sums", 7, 0)
 
 
 def test_long_examples_are_dropped_not_cut(prepare_task: Make) -> None:
@@ -131,6 +131,7 @@ def test_pairs_come_back_and_both_answers_count(prepare_task: Make, tokenizer: A
     answers = [(item, answer) for item in written for answer in (item.completion, item.rejected)]
     lengths = [sum(encode(tokenizer, i.messages, str(a)).completion_mask) for i, a in answers]
     assert details(task)["completion_tokens"]["total"] == sum(lengths)
+    assert details(task)["pairs"] == 2
 
 
 @pytest.mark.parametrize("answers", [("word " * 100, "short"), ("short", "word " * 100)])

@@ -101,7 +101,9 @@ def _entry(group: list[_Prepared], out: Path, title: Callable[[str], str]) -> En
 
 
 def _format(details: Mapping[str, Any]) -> Format:
-    return "SFT" if "completion_tokens" in details else "prompts"
+    if "completion_tokens" not in details:
+        return "prompts"
+    return "pairs" if details.get("pairs") else "SFT"
 
 
 def pass_rate(trajectories: Mapping[str, Any]) -> float | None:

@@ -10,7 +10,7 @@ import attrs
 
 __all__ = ["Entry", "Format", "State", "teacher_label"]
 
-Format = Literal["source", "SFT", "prompts", "trajectories"]
+Format = Literal["source", "SFT", "pairs", "prompts", "trajectories"]
 State = Literal["complete", "unfinished", "damaged", "missing", "hub", "generated"]
 
 
@@ -21,8 +21,9 @@ class Entry:
     Attributes:
         folder: Where it is: below the output folder, below the mirror, or its id on the Hub.
         path: The folder or file on this machine; None where there is none.
-        format: ``source`` (a published split), ``SFT`` (prompts with completions), ``prompts``,
-            or ``trajectories`` (completions of a teacher, right and wrong ones).
+        format: ``source`` (a published split), ``SFT`` (prompts with completions), ``pairs``
+            (prompts with a preferred and a rejected one), ``prompts``, or ``trajectories``
+            (completions of a teacher, right and wrong ones).
         dataset: The dataset it is, or was made from.
         split: The split of a source.
         purpose: What it is for.

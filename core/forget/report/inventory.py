@@ -41,7 +41,7 @@ def render_inventory(entries: Sequence[Entry]) -> RenderableType:
     """Return a table of the sources, one of the prepared data, one of the stores."""
     sources = [entry for entry in entries if entry.format == "source"]
     stores = [entry for entry in entries if entry.format == "trajectories"]
-    prepared = [entry for entry in entries if entry.format in ("SFT", "prompts")]
+    prepared = [entry for entry in entries if entry.format in ("SFT", "pairs", "prompts")]
     parts: list[RenderableType] = [_sources(sources)] if sources else []
     parts.append(_prepared(prepared) if prepared else Text(_NOTHING, style="dim"))
     if stores:

@@ -100,6 +100,7 @@ def write_examples(
     details = {
         "dataset": task.dataset.name,
         "rows": len(rows),
+        "pairs": sum(row.rejected is not None for row in rows),
         "source_rows": len(source),
         "dropped_long": len(source) - len(kept),
         "max_length": task.settings.max_length,

@@ -26,7 +26,7 @@ FINGERPRINT = {
 def make_carded_run(tmp_path: Path) -> MakeRun:
     """Return what makes a run with two checkpoints, of which the last forgot one benchmark."""
 
-    def make(*, lora: bool = False, **settings: Any) -> Path:
+    def make(*, lora: bool = False, model_folder: str = "", **settings: Any) -> Path:
         frozen = {
             "study": "demo", "model": "smollm2-135m", "dataset": "gsm8k", "method": "gt-sft",
             "seed": 0, "method_settings": {"lr": 0.001, "epochs": 3.0}, **settings,
@@ -39,10 +39,12 @@ def make_carded_run(tmp_path: Path) -> MakeRun:
             config = "adapter_config.json" if lora else "config.json"
             (run / "checkpoints" / name / config).write_text("{}")
         versions = {"forget-llm": "0.1.0", "torch": "2.13.0"}
-        document = {
-            "settings": frozen,
-            "provenance": {"versions": versions, "hardware": {"processor": "a processor"}},
-        }
+        provenance: dict[str, Any] = {
+            "versions": versions, "hardware": {"processor": "a processor"},
+        }  # fmt: skip
+        if model_folder:
+            provenance["model_folder"] = model_folder
+        document = {"settings": frozen, "provenance": provenance}
         (run / "run.toml").write_text(tomli_w.dumps(document))
         bench = Bench(tmp_path)
         right, wrong = [1.0] * 30, [0.0] * 20 + [1.0] * 10

@@ -110,6 +110,11 @@ def test_a_model_and_plugins_that_the_registry_does_not_know(make_carded_run: Ma
     assert metadata(text)["base_model"] == "me/mine"
 
 
+def test_a_folder_with_the_name_of_a_registry_model_is_another(make_carded_run: MakeRun) -> None:
+    run = make_carded_run(model="smollm2-135m", model_folder="models/smollm2-135m")
+    assert {"base_model", "license"}.isdisjoint(metadata(written(run)))
+
+
 def test_a_hub_id_is_its_own(make_carded_run: MakeRun) -> None:
     assert metadata(written(make_carded_run(model="some/model")))["base_model"] == "some/model"
 

@@ -124,11 +124,13 @@ def card_subject(
             "Restore it, or move the folder away and run again."
         )
     folder = _folder(place, line.name)
-    entry = catalogue.models.get(frozen["model"])
+    provenance = document.get("provenance", {})
+    # A folder may have the name of a model that the registry has.
+    entry = None if "model_folder" in provenance else catalogue.models.get(frozen["model"])
     return Subject(
         folder=folder,
         frozen=frozen,
-        provenance=document.get("provenance", {}),
+        provenance=provenance,
         findings=findings,
         checkpoint=checkpoint,
         adapter=(folder / "adapter_config.json").is_file(),
