@@ -12,7 +12,7 @@ __all__ = ["CHATML", "make_hollow_model", "make_model", "make_tokenizer"]
 
 def make_hollow_model(folder: Path) -> Path:
     """Make a model folder that is complete as far as its files tell, and cannot be loaded."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
     (folder / "tokenizer.json").write_text("{}")
     header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,21 +27,25 @@ def find_checkpoints(paths: Sequence[Path]) -> list[Path]:
     """Return the checkpoint folders that are meant, each a usable model.
 
     A folder that is no model itself, but has checkpoints in it (a run's ``checkpoints/``, a
-    trainer's output folder), stands for them in the order of their steps.
+    trainer's output folder), stands for them. Checkpoints of one folder are in the order of their
+    steps, for a shell has ``checkpoint-1000`` before ``checkpoint-200``; other names follow.
 
     Raises:
         ModelError: A folder is not a usable model.
         RequestError: Nothing was given.
     """
-    found: list[Path] = []
-    for path in paths:
-        inside = _inside(path)
-        for folder in inside or [path]:
-            check_model_folder(folder)
-            found.append(folder)
+    found = [folder for path in paths for folder in _inside(path) or [path]]
     if not found:
         raise RequestError("Give at least one checkpoint folder to evaluate.")
-    return found
+    for folder in found:
+        check_model_folder(folder)
+    parents = [folder.absolute().parent for folder in found]
+
+    def place(folder: Path) -> tuple[int, float]:
+        step = _step(folder.name)
+        return parents.index(folder.absolute().parent), math.inf if step is None else step
+
+    return sorted(found, key=place)
 
 
 def compare(
@@ -133,8 +138,7 @@ def _agreements(
 def _inside(path: Path) -> list[Path]:
     if not path.is_dir() or (path / "config.json").is_file():
         return []
-    children = [c for c in path.iterdir() if c.is_dir() and _step(c.name) is not None]
-    return sorted(children, key=lambda child: (_step(child.name) or 0, child.name))
+    return sorted(c for c in path.iterdir() if c.is_dir() and _step(c.name) is not None)
 
 
 def _step(name: str) -> int | None:
