@@ -35,3 +35,32 @@ def test_a_disk_that_has_no_room_for_the_answer() -> None:
     assert done.returncode == 5
     assert done.stderr.startswith("forget: The disk is full: the output could not be written.")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "--method", "gt-sft", "--out", "LONG"],
+        ["run", "--method", "gt-sft", "--model", "LONG"],
+        ["report", "--out", "LONG"],
+        ["status", "--out", "LONG"],
+        ["data", "--out", "LONG"],
+        ["card", "LONG"],
+        ["compare", "LONG", "LONG"],
+        ["eval", "LONG", "--base", "smollm2-135m"],
+        ["interpolate", "LONG", "--base", "smollm2-135m", "--alpha", "0.5"],
+    ],
+    ids=" ".join,
+)
+def test_a_name_that_no_file_can_have(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main([word.replace("LONG", "a" * 300) for word in arguments])
+    assert ended.value.code == 2
+    assert "(300 characters)" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -108,6 +109,13 @@ def test_a_file_in_place_of_a_folder(model: Path) -> None:
 def test_no_config(model: Path) -> None:
     (model / "config.json").unlink()
     assert "neither config.json nor adapter_config.json" in refused(model)
+
+
+def test_a_name_that_libraries_cannot_take(model: Path) -> None:
+    folder = model.rename(model.with_name(os.fsdecode(b"model-\xff")))
+    message = refused(folder)
+    assert "not UTF-8" in message
+    assert "Rename it" in message
 
 
 def test_no_tokenizer(model: Path) -> None:

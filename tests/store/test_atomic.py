@@ -201,6 +201,11 @@ def test_a_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(tmp_path)
     ensure_writable(Path("out"))
     ensure_writable(Path())
+
+
+def test_a_folder_whose_name_libraries_cannot_take(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"not UTF-8.*--out"):
+        ensure_writable(tmp_path / os.fsdecode(b"out-\xff"))
     assert names(tmp_path) == []
 
 

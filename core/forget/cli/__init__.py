@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from importlib import import_module
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -123,7 +124,7 @@ def _warning_shower() -> Callable[..., None]:
 
 
 def _run(arguments: list[str] | None) -> NoReturn:
-    from forget.errors import ForgetError, StorageError
+    from forget.errors import ForgetError, RequestError, StorageError
 
     if "_FORGET_COMPLETE" in os.environ:  # a shell asks what may be typed next
         from forget.cli.shells import use_our_bash
@@ -139,6 +140,9 @@ def _run(arguments: list[str] | None) -> NoReturn:
         click.echo(f"forget: {error}", err=True)
         sys.exit(error.exit_status)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            click.echo(f"forget: {_too_long(str(error.filename))}", err=True)
+            sys.exit(RequestError.exit_status)
         if error.errno != errno.ENOSPC:
             raise
         click.echo(
@@ -154,3 +158,12 @@ def _run(arguments: list[str] | None) -> NoReturn:
             err=True,
         )
         sys.exit(130)
+
+
+def _too_long(path: str) -> str:
+    """Say which name of a path a file system does not take."""
+    name = max(Path(path).parts, key=len)
+    return (
+        f"The name {name[:20]}...{name[-20:]} ({len(name)} characters), or the path that it is in, "
+        "is longer than the file system takes. Give a shorter one."
+    )

@@ -150,7 +150,8 @@ def quiet_libraries(log: Path) -> Iterator[Screen]:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8", buffering=1) as file, _descriptors_to(file) as stream:
+    opened = log.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+    with opened as file, _descriptors_to(file) as stream:
         handler = logging.StreamHandler(file)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         root = logging.getLogger()
@@ -175,7 +176,9 @@ def _descriptors_to(file: TextIO) -> Iterator[TextIO]:
         yield sys.stderr
         return
     saved = [os.dup(1), os.dup(2)]
-    with os.fdopen(os.dup(saved[1]), "w", buffering=1) as stream:
+    with os.fdopen(
+        os.dup(saved[1]), "w", 1, encoding=sys.stderr.encoding, errors=sys.stderr.errors
+    ) as stream:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         try:

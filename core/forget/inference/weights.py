@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from forget.errors import ModelError
+from forget.store.atomic import is_utf8
 from forget.store.manifest import (
     MANIFEST,
     Manifest,
@@ -46,6 +47,11 @@ def check_model_folder(folder: Path) -> None:
         raise ModelError(
             f"There is no model folder {folder}. Name one that is there, a model of `forget list "
             "models`, or an id on the Hugging Face Hub."
+        )
+    if not is_utf8(folder):
+        raise ModelError(
+            f"The model folder {folder} has a name that is not UTF-8, and libraries that read "
+            "weights take no other. Rename it, or a folder that it is in."
         )
     names = ("config.json", "adapter_config.json")
     configs = {name: _read_json(folder / name) for name in names if (folder / name).is_file()}

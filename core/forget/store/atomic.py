@@ -20,6 +20,7 @@ __all__ = [
     "PARTIAL",
     "ensure_writable",
     "existing_ancestor",
+    "is_utf8",
     "staged_file",
     "staged_folder",
     "storage_errors",
@@ -75,9 +76,14 @@ def ensure_writable(folder: Path, what: str = "output folder", option: str = "--
         option: The option that names another one, for the message.
 
     Raises:
-        OutputError: The folder is a file, or may not be written.
+        OutputError: The folder is a file, may not be written, or has a name that is not UTF-8.
         StorageError: The disk is full.
     """
+    if not is_utf8(folder):
+        raise OutputError(
+            f"The {what} {folder} has a name that is not UTF-8, and libraries that write data and "
+            f"weights take no other. Choose another one with {option}."
+        )
     existing = existing_ancestor(folder)
     if not existing.is_dir():
         raise OutputError(
@@ -96,6 +102,15 @@ def ensure_writable(folder: Path, what: str = "output folder", option: str = "--
             f"The {what} {folder} cannot be written: {existing}: {error.strerror}. "
             f"Choose another one with {option}, or change its permissions."
         ) from error
+
+
+def is_utf8(path: Path) -> bool:
+    """Say whether a path has a name that Arrow and safetensors can open, which take UTF-8 alone."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def write_bytes(path: Path, content: bytes) -> None:
