@@ -98,7 +98,9 @@ def test_unlike_settings_are_refused_with_both_values_and_the_way_on() -> None:
 
 def test_what_hashes_stand_for_is_said() -> None:
     pairs = [(answered(settings={"questions": "1"}), answered(settings={"questions": "2"}))]
-    with pytest.raises(DataError, match=r"questions \(a hash of task files, documents and --limit"):
+    with pytest.raises(
+        DataError, match=r"questions \(a hash of task files or verifier, documents and --limit"
+    ):
         check_settings(pairs, NAMES, ())
 
 

@@ -18,6 +18,7 @@ from forget.evaluation.details import choice_details, text_details
 from forget.evaluation.harness import BoundTask, ScoredDocument, bind
 from forget.evaluation.items import Item
 from forget.evaluation.taskfiles import task_sources
+from forget.evaluation.verifiers import verifier_digest
 from forget.inference.chat import render_prompt
 from forget.inference.engine import Complete, Request
 from forget.inference.machine import package_version
@@ -198,10 +199,11 @@ class TaskExam:
         return "accuracy"
 
     def key(self) -> str:
-        """See `Exam.key`: the questions as they are asked count, and the limits."""
+        """See `Exam.key`: the questions as they are asked, limits and the verifier's code count."""
         if self._key is None:
             asked = [[e.id, self.dataset.prompt(e), e.answer] for e in self._held_out()]
-            identity = _hash([asked, self.dataset.max_new_tokens])
+            marked = verifier_digest(self.dataset)
+            identity = _hash([asked, self.dataset.max_new_tokens, marked])
             self._key = f"task-{self.dataset.name}-{identity}"
         return self._key
 

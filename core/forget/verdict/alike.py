@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _EXPLAINED = {
-    "questions": "a hash of task files, documents and --limit",
+    "questions": "a hash of task files or verifier, documents and --limit",
     "process_results": "how answers are marked",
 }
 _TOLD_BY_ALL = {"engine", "device", "device_name", "dtype", "lm-eval", "torch", "transformers"}
