@@ -26,8 +26,11 @@ def listed(state: str, reason: str = "None") -> Listed:
     return Listed("7", "name", state, reason)
 
 
-def record(*events: str, starts: int = 1, begun: tuple[int, ...] = (0,)) -> Record:
-    return Record(job="7", starts=starts, begun=begun, events=frozenset(events))
+def record(
+    *events: str, starts: int = 1, begun: tuple[int, ...] = (0,), status: int | None = None
+) -> Record:
+    statuses = {} if status is None else {0: status}
+    return Record(job="7", starts=starts, begun=begun, statuses=statuses, events=frozenset(events))
 
 
 @pytest.mark.parametrize(("state", "how"), STATES.items())
@@ -51,6 +54,9 @@ def test_slurm_comes_before_accounting_and_both_before_the_record() -> None:
         (record("limit"), "timeout"),
         (record("limit", "term"), "timeout"),
         (record("term"), "cancelled"),
+        (record("done", "term", status=0), "done"),
+        (record("done", "term", status=1), "done"),
+        (record("done", "term", status=143), "cancelled"),  # its command was told before it was
         (record(), "node"),
         (record(begun=()), "node"),
         (Record(), "lost"),

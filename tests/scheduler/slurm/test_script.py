@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import psutil
 import pytest
 
 from forget.cluster import Cluster
@@ -241,6 +242,30 @@ def test_signals_are_written_down_and_an_early_warning_ends_nothing(
     assert job.wait(timeout=30) == (143 if sent == signal.SIGTERM else 0)
     assert here.record.events == events
     assert here.record.statuses == ({} if sent == signal.SIGTERM else {0: 0})
+
+
+@pytest.mark.slow
+def test_a_job_whose_command_is_told_to_end_before_it_is(tmp_path: Path) -> None:
+    """Slurm signals the processes of a job one after the other, in any order."""
+    here = Here(tmp_path)
+    here.fake.write_text(
+        FORGET.replace("answers =", "import time\nif 'x' in words: time.sleep(60)\nanswers =")
+    )
+    job = here.start(here.script(["work", "x"], ["work", "second"]))
+    deadline = time.monotonic() + 20
+    while here.record.begun == () or ["work", "x"] not in here.heard:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    children = psutil.Process(job.pid).children()
+    [command] = [child for child in children if child.cmdline()[-1:] == ["x"]]
+    command.terminate()
+    time.sleep(0.3)
+    job.terminate()
+    assert job.wait(timeout=30) == 143
+    assert here.record == Record(
+        job="7", starts=1, begun=(0,), statuses={0: 143}, events=frozenset({"term"})
+    )
+    assert {tuple(words[:2]) for words in here.heard} == {("advance", "--guard"), ("work", "x")}
 
 
 @pytest.mark.slow

@@ -76,7 +76,8 @@ def _by_slurm(state: str, listed: Listed | None, record: Record) -> End | None:
 def _by_itself(state: str, record: Record) -> End:
     if "unfit" in record.events:
         return End("failed", "found that something is missing on its node, as its log says")
-    if "done" in record.events:
+    told = "term" in record.events and any(s in _TOLD_TO_END for s in record.statuses.values())
+    if "done" in record.events and not told:
         return End("done", "ended")
     # The record's words are in the job's own order, so no clock is asked.
     for event, found in _EVENTS.items():

@@ -39,6 +39,8 @@ work() {  # a command by its number, after what it is; the job goes on after one
   while kill -0 "$child" 2>/dev/null; do wait "$child"; status=$?; done  # a signal ends a wait
   child=
   record end "$number" "$status"
+  # Slurm signals one process after the other: this shell may be the next.
+  if [ "$status" -gt 128 ]; then sleep 1; fi
   if [ "$status" -ne 0 ]; then failed=1; fi
 }
 
