@@ -19,6 +19,7 @@ seeds = [0, 1, 2, 3, 4]
 """
 
 
+@pytest.mark.slow
 def test_what_runs_have_in_common_is_looked_up_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

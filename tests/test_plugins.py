@@ -171,6 +171,7 @@ def test_a_method_that_lacks_an_attribute(site: Site, attribute: str) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("member", ["name", "title", "summary"])
 @pytest.mark.parametrize("value", ["['made']", "None", "''", "7"])
 def test_a_method_whose_words_are_none(site: Site, member: str, value: str) -> None:

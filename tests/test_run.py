@@ -188,6 +188,7 @@ print(json.dumps({"killed": killed, "length_s": round(length_s, 1)}))
 """
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_killed_at_ten_random_moments(tiny_model: Path, tmp_path: Path) -> None:
     """After SIGKILL the same command ends with the same scores, curve and weights, to the byte."""
@@ -249,6 +250,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_afterwards(
         subprocess.run(["umount", str(place)], check=True)
 
 
+@pytest.mark.slow
 def test_settings_that_left_nothing_to_train_on_can_be_changed(
     tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -140,6 +140,7 @@ def test_from_questions_to_the_report_and_ground_truth_on_the_same_questions(run
     assert all("####" in row.completion for row in truth)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_killed_at_any_moment_nothing_is_asked_twice(runs: Runs) -> None:
     """A kill may lose the one completion that was being written, and no other."""
@@ -168,6 +169,7 @@ def test_killed_at_any_moment_nothing_is_asked_twice(runs: Runs) -> None:
     assert read_examples(runs.data("calm")) == disturbed
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_settings_may_change_while_nothing_has_been_made_of_them(runs: Runs) -> None:
     """The message says which to change; the run directory must let them."""

@@ -64,6 +64,7 @@ def test_the_document(folders: tuple[Path, Path], compare: Compare) -> None:
     assert found["not_compared"] == []
 
 
+@pytest.mark.slow
 def test_the_gate(folders: tuple[Path, Path], compare: Compare) -> None:
     first, second = folders
     status, said, err = compare(first, second, "--fail")

@@ -405,6 +405,7 @@ def test_a_terminal_tells_the_loss_by_colour(colour: bool, out: Path, tiny_model
     assert ("--- in the loss:" in text) is not colour
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_no_line_is_wider_than_the_terminal(width: int, out: Path) -> None:
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", in_terminal([], out, width, True))

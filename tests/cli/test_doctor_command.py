@@ -50,6 +50,7 @@ def test_a_sound_run(tiny_model: Path, mirror: Path, capsys: pytest.CaptureFixtu
     assert {check["state"] for check in told["checks"]} <= {"fine", "note"}
 
 
+@pytest.mark.slow
 def test_a_problem_is_told_with_the_command_that_mends_it(
     tiny_model: Path, mirror: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,6 +41,7 @@ def command(checkpoint: Path, lively_model: Path, tmp_path: Path) -> list[str]:
     return [*base, f"--benchmarks={BENCHMARKS}", "--limit=6"]
 
 
+@pytest.mark.slow
 def test_base_and_checkpoint_are_compared(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

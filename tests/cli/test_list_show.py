@@ -337,6 +337,7 @@ def test_an_unknown_name() -> None:
 # --- the whole command: exit status and what is printed where
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [

@@ -37,6 +37,7 @@ def refused(arguments: list[str], out: Path, capsys: pytest.CaptureFixture[str])
     return said.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -47,6 +47,7 @@ def test_a_page_that_is_no_file_is_not_replaced(out: Path) -> None:
     assert (out / "pipe").is_fifo()
 
 
+@pytest.mark.slow
 def test_a_link_to_a_page_stays_a_link(out: Path) -> None:
     (out / "latest.html").symlink_to(out / "page.html")
     assert report("--out", out, "--html", out / "latest.html").exit_code == 0
@@ -82,6 +83,7 @@ def test_a_run_that_is_not_evaluated_yet_is_named(out: Path) -> None:
     assert report("--out", out, "--json").stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["out/[best]/last", "out/[/best]", "out/:x:"])
 def test_names_are_shown_as_they_are(full: SweepRecord, tmp_path: Path, name: str) -> None:
     models = [attrs.evolve(line, name=f"{name}{line.step}", step=None) for line in full.checkpoints]

@@ -92,6 +92,7 @@ def test_nothing_large_is_imported(arguments: list[str], tmp_path: Path) -> None
     assert not names & HEAVY
 
 
+@pytest.mark.slow
 def test_a_mirror_is_listed_with_pyarrow_alone(tmp_path: Path) -> None:
     """Rows are counted by pyarrow, which costs a tenth of a second; nothing else large is."""
     import pyarrow as pa

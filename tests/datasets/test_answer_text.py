@@ -52,6 +52,7 @@ def test_a_bare_number_at_the_end_of_a_cut_text_may_lack_digits() -> None:
     assert find_boxed("\\boxed{2} \\boxed 1", cut=True) == Boxed("2", False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit", ["\\boxed{", "\\boxed ", "\\boxed", "\\", "{", "}", "{}", " ", "1"]
 )

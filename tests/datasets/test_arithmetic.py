@@ -116,6 +116,7 @@ def test_every_template_has_the_numbers_and_words_it_needs() -> None:
             assert str(numbers.n) in template.solution.format(**words)
 
 
+@pytest.mark.slow
 def test_the_same_problems_in_every_process() -> None:
     digests = set()
     for hash_seed in ("0", "1", "12345"):

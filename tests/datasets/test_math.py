@@ -351,6 +351,7 @@ def pairs(table: str) -> list[tuple[str, str]]:
     return [(gold.strip(), answer.strip()) for gold, _, answer in lines]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gold", "answer"), pairs(ACCEPTED))
 def test_accepts_a_right_answer_however_written(gold: str, answer: str) -> None:
     found = verdict(gold, f"So the answer is $\\boxed{{{answer}}}$.")
@@ -358,6 +359,7 @@ def test_accepts_a_right_answer_however_written(gold: str, answer: str) -> None:
     assert found.extracted == answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gold", "answer"), pairs(REJECTED))
 def test_rejects_near_misses(gold: str, answer: str) -> None:
     found = verdict(gold, f"So the answer is $\\boxed{{{answer}}}$.")

@@ -112,6 +112,7 @@ def test_the_limit_of_processor_time_ends_the_worker_once(pool: Pool) -> None:
     assert pool.pids() == []
 
 
+@pytest.mark.slow
 def test_a_stuck_worker_is_ended() -> None:
     pool = echo_pool(wall_limit_s=0.5)
     with pytest.raises(TimedOut):

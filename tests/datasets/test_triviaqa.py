@@ -357,6 +357,7 @@ ODD = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(ODD), max_size=10).map("".join)))
 def test_odd_texts_never_raise_and_verify_against_themselves(text: str) -> None:

@@ -172,6 +172,7 @@ def check(
     assert status == ERRORS[name].exit_status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
 def test_what_is_printed(
     name: str,

@@ -102,6 +102,7 @@ def test_the_first_command_prints_what_the_guide_shows(
 # --- the example
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("kind", RECORDS)
 def test_the_example_is_listed_as_installed(kind: Kind, tmp_path: Path) -> None:

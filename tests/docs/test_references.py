@@ -397,6 +397,7 @@ def test_the_shape_of_doctor() -> None:
     assert {*get_args(DoctorState), *(check["area"] for check in found["checks"])} <= set(said)
 
 
+@pytest.mark.slow
 def test_the_shape_of_status(study: Study) -> None:
     run = study.untrain("gt-sft", keep=1)
     with exclusive(run.folder.lock, "evaluate", "step-000100"):

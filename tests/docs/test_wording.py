@@ -29,6 +29,7 @@ def said(text: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_no_file_says_what_is_of_this_machine_or_of_its_making() -> None:
     found = {
         path.relative_to(ROOT).as_posix(): lines

@@ -96,6 +96,7 @@ def test_every_task_of_a_benchmark_is_asked(
     assert found.text.startswith("120 items read; 4 of them tokenised")
 
 
+@pytest.mark.slow
 def test_all_that_a_model_writes_is_marked(models: Models, data_root: Path) -> None:
     found = look_at_benchmark(exam(core10, "ifeval", Mirror(root=data_root)), models)
     assert found.text.startswith("541 items read; 541 of them tokenised")

@@ -52,6 +52,7 @@ def test_the_machine_alone(open_lazily: Open) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_sound_run(open_lazily: Open, mirror: Path, tiny_model: Path, out: Path) -> None:
     found = look(request(tiny_model), open_lazily(data=mirror))
     assert [d for d in found if d.state == "problem"] == []
@@ -65,6 +66,7 @@ def test_a_sound_run(open_lazily: Open, mirror: Path, tiny_model: Path, out: Pat
     assert list(out.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_checked_session_will_do(open_lazily: Open, mirror: Path, tiny_model: Path) -> None:
     from forget.session import open_session
 
@@ -189,6 +191,7 @@ def test_a_teacher_that_has_written_is_not_needed(
     assert "writer" not in {d.name for d in look(asked, session)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("offline", "state"), [("0", "fine"), ("1", "note")])
 def test_a_teacher_behind_a_server(
     offline: str,
@@ -207,6 +210,7 @@ def test_a_teacher_behind_a_server(
     assert "not asked" in served.found
 
 
+@pytest.mark.slow
 def test_what_is_replayed(
     open_lazily: Open, mirror: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
@@ -226,6 +230,7 @@ def test_several_processes(open_lazily: Open, mirror: Path, tiny_model: Path) ->
     assert named(look(asked, open_lazily(data=mirror)), "2 processes").area == "training"
 
 
+@pytest.mark.slow
 def test_trackers(
     open_lazily: Open, mirror: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

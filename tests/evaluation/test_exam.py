@@ -383,6 +383,7 @@ def test_a_task_is_asked_in_the_models_own_chat_format(tiny_model: Path) -> None
     assert sampling.temperature == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

@@ -217,6 +217,7 @@ def test_two_that_conclude_at_the_same_moment(tmp_path: Path) -> None:
 # --- killed
 
 
+@pytest.mark.long
 def test_killed_at_twenty_random_moments(sweeps: Sweeps, calm: Calm, tmp_path: Path) -> None:
     """After SIGKILL the same command ends with the same results, to the byte."""
     chance = random.Random(5)

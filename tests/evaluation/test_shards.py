@@ -207,6 +207,7 @@ def results(root: Path) -> dict[str, bytes]:
     return {name: text for name, text in found.items() if "/.shards-" not in name}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "order", [[1, 2], [2, 1], [1, 2, 3], [3, 1, 2], [1], [7, 6, 5, 4, 3, 2, 1]]
 )
@@ -254,6 +255,7 @@ def test_more_shards_than_batches(workspace: Workspace) -> None:
     assert [len(engine.loads) for engine in engines] == [1, 1, 0, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batches", range(1, 9))
 def test_a_shard_that_was_killed_asks_only_what_is_missing(
     workspace: Workspace, questions: list[Exam], tmp_path: Path, batches: int

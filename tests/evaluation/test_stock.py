@@ -155,6 +155,7 @@ def test_nothing_is_planned_for_nothing() -> None:
     assert plan([], 16) == []
 
 
+@pytest.mark.slow
 def test_the_plan_does_not_depend_on_the_process() -> None:
     """Sets and hashes of texts differ between processes; a plan must not."""
     code = (

@@ -147,6 +147,7 @@ def test_other_weights_engines_or_limits_are_scored_anew(
 # --- killed and continued
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batches", range(13))
 def test_a_killed_evaluation_asks_only_what_is_missing(
     exams: list[Exam], workspace: Workspace, tmp_path: Path, batches: int
@@ -279,6 +280,7 @@ def test_what_is_worth_knowing_of_the_work_is_told_and_kept(
     assert notes.lines == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "times"),
     [

@@ -124,6 +124,7 @@ def test_log_likelihoods_are_those_of_lm_eval(name: str, folder: Callable[[str],
     check(found, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_greedy_tokens_are_known_as_such(name: str, folder: Callable[[str], Path]) -> None:
     """Of all tokens after a context exactly one is the likeliest."""
@@ -345,6 +346,7 @@ def out_of_memory() -> list[Exception]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", range(4))
 def test_a_batch_that_does_not_fit_is_split(
     kind: int, llama: Path, monkeypatch: pytest.MonkeyPatch

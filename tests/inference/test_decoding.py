@@ -196,6 +196,7 @@ def stops_within(model: Writer, texts: Sequence[list[int]]) -> list[str]:
     pytest.fail("no text has three tokens in a row that are whole characters")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["llama", "neox"])
 def test_a_stop_text_ends_a_text(name: str, writer: Callable[[str], Writer]) -> None:
     model = writer(name)

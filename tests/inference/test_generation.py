@@ -193,6 +193,7 @@ def test_a_tokenizer_without_padding_pads_with_its_end(loaded: Loaded) -> None:
 # --- room
 
 
+@pytest.mark.slow
 def test_a_prompt_without_room_is_refused(loaded: Loaded) -> None:
     length = len(loaded.tokenizer(PROMPTS[0])["input_ids"])
     window = loaded.model.config.max_position_embeddings

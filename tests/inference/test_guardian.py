@@ -49,6 +49,7 @@ def gone(pids: list[int]) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["SIGKILL", "close"])
 def test_what_it_was_told_of_ends(how: str, tmp_path: Path) -> None:
     end = "time.sleep(600)" if how == "SIGKILL" else "guardian.close(); time.sleep(600)"

@@ -94,6 +94,7 @@ def check(model: Any, asked: Sequence[EncodedScore], answers: Sequence[LogLikeli
         assert answer == (pytest.approx(expected.log_p, abs=1e-4), expected.greedy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_log_likelihoods_are_those_by_definition(name: str, pair: Callable[[str], Pair]) -> None:
     ours, own = pair(name)
@@ -189,6 +190,7 @@ def test_the_model_is_left_as_it_was(pair: Callable[[str], Pair]) -> None:
 # --- what families do to their logits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "changes"),
     [

@@ -126,6 +126,7 @@ ACCEPTED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "changes"), ACCEPTED.values(), ids=ACCEPTED)
 def test_families_that_run(name: str, changes: dict[str, Any], tried: Callable[..., Any]) -> None:
     model = tried(name, **changes)

@@ -203,6 +203,7 @@ def test_a_tensor_of_another_shape(folders: Callable[..., Path], swapper: Swappe
     assert str(other) in str(caught.value)
 
 
+@pytest.mark.slow
 def test_an_adapter(folders: Callable[..., Path], swapper: Swapper, tmp_path: Path) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM

@@ -118,6 +118,7 @@ class TestWriting:
         assert second != first
         assert second == ask(BuiltinEngine(CPU), changed, GREEDY)
 
+    @pytest.mark.long
     def test_an_exchange_that_fails_leaves_no_mixture(
         self,
         engine: VllmEngine,
@@ -139,6 +140,7 @@ class TestWriting:
         assert ask(engine, smollm2, GREEDY) == first
         assert engine._writer._process.llm is not llm
 
+    @pytest.mark.long
     def test_an_adapter_writes_what_it_writes_merged(
         self, engine: VllmEngine, smollm2: Path, tmp_path: Path
     ) -> None:
@@ -163,6 +165,7 @@ class TestWriting:
         assert ask(engine, smollm2, drawn(seed=2)) != whole
         assert len({answer["text"] for answer in whole}) > 1
 
+    @pytest.mark.long
     def test_a_longer_text_than_it_was_started_for(self, engine: VllmEngine, smollm2: Path) -> None:
         (short,) = ask(engine, smollm2, [Generate("One, two,", {"max_gen_toks": 8})])
         process = engine._writer._process.llm

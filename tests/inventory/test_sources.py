@@ -119,6 +119,7 @@ def test_how_many_examples_there_are_at_most(mirror: Path, tmp_path: Path) -> No
     assert most_examples(Two(), "train", Mirror()) is None
 
 
+@pytest.mark.slow
 def test_that_many_examples_are_made_of_the_published_files(data_root: Path) -> None:
     mirror = Mirror(root=data_root)
     for dataset in (Gsm8k(), Math(), TriviaQa()):

@@ -31,6 +31,7 @@ def scipys(
     ).confidence_interval  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("many_draws")
 @pytest.mark.parametrize("level", [0.8, 0.95])
 def test_against_scipy(level: float) -> None:

@@ -24,6 +24,7 @@ def is_nominal(coverage: float, trials: int = 0) -> bool:
     return 0.94 - slack <= coverage <= 0.96 + slack
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("items", "psi"),
     [(200, 0.10), (100, 0.20), (500, 0.05), (500, 0.10), (1000, 0.02), (1000, 0.05), (3270, 0.02)],
@@ -70,6 +71,7 @@ def test_the_largest_benchmark(psi: float, delta: float) -> None:
     assert is_nominal(known.coverage_of_flips(1500, one(14_042), psi, delta), 1500)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [MMLU, TENS, THIRTIES], ids=["mmlu", "10 x 50", "30 x 50"])
 @pytest.mark.parametrize("icc", [0.0, 0.02])
 def test_clusters(sizes: np.ndarray, icc: float) -> None:
@@ -86,6 +88,7 @@ def test_the_macro_average() -> None:
     assert is_nominal(known.coverage_of_average(500, 0.05, -0.01, items), 500)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("items", "psi"), [(100, 0.2), (500, 0.1)])
 def test_the_bootstrap(items: int, psi: float) -> None:
     assert is_nominal(known.coverage_of_bca(600, one(items), psi, -psi / 2), 600)

@@ -15,6 +15,7 @@ from simulations import pair_of
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_against_statsmodels(seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -121,6 +122,7 @@ def test_no_p_is_0_and_none_of_nothing() -> None:
     assert max_statistic_p([]) == []
 
 
+@pytest.mark.slow
 def test_the_worst_of_ten_is_called_in_at_most_5_of_100_samples() -> None:
     random = np.random.default_rng(8)
     counts = random.multinomial(400, [0.05, 0.05, 0.9], size=(1000, 10))

@@ -82,6 +82,7 @@ def forget(*arguments: str) -> Any:
 # --- as it is written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHORTEST_AND_LONGEST)
 def test_it_is_linted_and_formatted(name: str, tmp_path: Path) -> None:
     """By its own configuration and by rules of ours, whatever the length of its name."""
@@ -111,6 +112,7 @@ def test_its_types_hold(made: Path, tmp_path: Path) -> None:
 # --- installed
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_listed_and_shown(kind: PluginKind) -> None:

@@ -35,6 +35,7 @@ def session(tmp_path: Path) -> Session:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "asked",
     [

@@ -67,6 +67,7 @@ def test_checkpoints_lie_between_phases_and_within() -> None:
     assert Length((3, 4)).checkpoints(100) == [3, 7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "changes", "expected"),
     [

@@ -35,6 +35,7 @@ def whole(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_killed_process_and_a_checkpoint_that_cannot_be_read(
     tiny_model: Path, tmp_path: Path, whole: Path, capsys: pytest.CaptureFixture[str],
@@ -98,6 +99,7 @@ def undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalExecutor:
     return LocalExecutor([run, other], request, session, slots, lambda *_: None)
 
 
+@pytest.mark.slow
 def test_what_ends_well_and_is_not_done_is_given_up(undone: LocalExecutor) -> None:
     """The second base comes after the first one, and does not wait for it for ever."""
     undone.run()

@@ -123,6 +123,7 @@ class Failing:
         raise self._error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "status", "why"),
     [

@@ -168,6 +168,7 @@ def test_seeds_are_the_prompts_own(server: Scripted, make: Callable[..., Teacher
     assert sorted(asked.body["seed"] for asked in server.asked) == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_not_more_at_once_than_allowed(server: Scripted, make: Callable[..., Teacher]) -> None:
     def slow(asked: Asked) -> None:
         time.sleep(0.05)
@@ -276,6 +277,7 @@ REPLIES: dict[str, tuple[Any, Completion | str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REPLIES)
 def test_what_a_server_may_send(name: str, server: Scripted, make: Callable[..., Teacher]) -> None:
     body, expected = REPLIES[name]

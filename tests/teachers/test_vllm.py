@@ -360,6 +360,7 @@ class TestWriting:
         assert found.completion.finished
 
 
+@pytest.mark.long
 @needs_vllm
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
@@ -393,6 +394,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.long
 @needs_vllm
 @pytest.mark.slow
 def test_a_program_that_ends_meanwhile_is_not_kept(smollm2: Path, tmp_path: Path) -> None:
@@ -411,6 +413,7 @@ def test_a_program_that_ends_meanwhile_is_not_kept(smollm2: Path, tmp_path: Path
     assert {"True", "False"} & set(written.split())
 
 
+@pytest.mark.long
 @needs_vllm
 @pytest.mark.slow
 def test_a_program_that_is_killed_takes_vllm_with_it(smollm2: Path, tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ def test_a_fault_is_found(name: str, changes: dict[str, Any], message: str) -> N
         try_it(attrs.evolve(SOUND, **changes), name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "changes", "message"), WRONG_FILES)
 def test_a_fault_of_its_files_is_found(
     name: str, changes: dict[str, str], message: str, tmp_path: Path

@@ -157,6 +157,7 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TESTS)
 def test_a_sound_dataset_passes(name: str) -> None:
     try_it(Sums(), name)
@@ -195,6 +196,7 @@ def test_examples_that_were_published_twice_are_tolerated_by_name() -> None:
 # --- another process
 
 
+@pytest.mark.slow
 def test_ids_that_depend_on_hashes_are_found() -> None:
     with finds("train is another in another process"):
         try_it(Hashed(), "test_another_process_loads_the_same")
@@ -205,6 +207,7 @@ def test_what_no_other_process_can_have_is_skipped() -> None:
         try_it(broken(Sums), "test_another_process_loads_the_same")
 
 
+@pytest.mark.slow
 def test_what_no_other_process_can_import_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere: Any = ModuleType("nowhere")
     nowhere.Lost = type("Lost", (Sums,), {"__module__": "nowhere"})

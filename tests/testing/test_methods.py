@@ -179,6 +179,7 @@ def try_it(method: Any, name: str, folder: Path) -> None:
         test(**{argument: given[argument] for argument in wanted})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOUND)
 def test_a_sound_method_passes(name: str, tmp_path: Path) -> None:
     try_it(Pretend(), name, tmp_path)
@@ -189,6 +190,7 @@ def test_a_method_need_not_tell_how_long_it_is(tmp_path: Path) -> None:
         try_it(broken(most_rows=None), LENGTH, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "changes"), FAULTS)
 def test_a_fault_is_found(name: str, changes: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(AssertionError):

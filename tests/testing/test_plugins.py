@@ -94,6 +94,7 @@ def test_all_kinds_are_tried() -> None:
     assert load_plugins().loaded
 
 
+@pytest.mark.slow
 def test_what_is_to_go_fails_the_kit(
     monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester
 ) -> None:

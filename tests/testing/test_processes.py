@@ -10,6 +10,7 @@ import pytest
 from forget.testing.processes import elsewhere
 
 
+@pytest.mark.slow
 def test_a_function_is_called_elsewhere() -> None:
     assert elsewhere(os.getpid) != os.getpid()
 

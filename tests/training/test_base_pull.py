@@ -65,6 +65,7 @@ def test_bfloat16_comes_back_in_expectation_and_the_unchanged_stays() -> None:
     assert set(theta.tolist()) == {1.0, before[-1].item()}
 
 
+@pytest.mark.slow
 def test_two_steps_of_a_training_are_those_of_the_closed_form(train_task: Make) -> None:
     """The first step is pulled from where AdamW leaves it: (1 - lr l2) of its own update."""
     import torch

@@ -18,6 +18,7 @@ TRIED = [
 ]
 
 
+@pytest.mark.slow
 class TestInstalledMethods(MethodConformance):
     @pytest.fixture(scope="class", params=TRIED)
     @classmethod

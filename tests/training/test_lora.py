@@ -30,6 +30,7 @@ def adapted_layers(model: Any) -> dict[str, tuple[Any, Any]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [128.0, 32.0])
 def test_gradients_of_the_adapters_are_projections_of_the_full_one(
     train_task: Make, gradients: dict[str, Any], alpha: float

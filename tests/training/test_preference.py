@@ -27,6 +27,7 @@ def log_prob(model: Any, prompt: Any, completion: Any) -> Any:
     return token_log_probs(model, Row([*prompt, *completion], labels)).sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("micro", "beta"), [(4, 0.1), (1, 5.0)])
 def test_the_gradient_at_the_start_of_an_iteration(
     train_task: Callable[..., TrainTask], gradients: dict[str, Any], micro: int, beta: float

@@ -105,6 +105,7 @@ def gradient(model: Any, loss: Any) -> Any:
     return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]).clone()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize(("rewarded", "beta"), [(True, 0.0), (True, 0.7), (False, 1.0)])
 def test_loss_and_gradient_are_those_of_the_definition(

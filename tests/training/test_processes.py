@@ -138,6 +138,7 @@ def test_an_error_of_a_plugin_comes_back_as_the_nearest_that_is_known() -> None:
     assert str(processes._rebuilt(worker._known(unknown), str(unknown))) == str(unknown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["main", "not main"])
 def test_an_error_ends_all(run: Run, first: str) -> None:
     with pytest.raises(SettingsError, match=r"^Lower it\.$"):
@@ -163,6 +164,7 @@ sys.exit(1)
 """)
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_all_and_is_named(run: Run) -> None:
     with pytest.raises(WorkError, match=r"process 2 of 2 was killed .*SIGKILL.*same command again"):
         run("""
@@ -175,6 +177,7 @@ time.sleep(600)
     assert left() == []
 
 
+@pytest.mark.slow
 def test_an_unforeseen_failure_is_told_with_its_place(run: Run) -> None:
     with pytest.raises(WorkError, match="failed in process 1 of 2: ZeroDivisionError: of the user"):
         run("""

@@ -91,6 +91,7 @@ def test_without_replay_nothing_is_different() -> None:
     assert data_order(plain, 1)[:8] == [94, 82, 3, 4, 72, 55, 75, 84]
 
 
+@pytest.mark.slow
 def test_what_is_trained_on_and_told(mixed_task: Make) -> None:
     """22 sums, three of them and a chat in each step: 2 * floor(22 / 3) = 14 steps."""
     task = mixed_task("run", checkpoint_every=100)

@@ -169,6 +169,7 @@ def test_damaged_pair_starts_afresh(train_task: Make, damaged: str) -> None:
     assert content(shaken.output) == content(calm.output)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_killed_at_any_moment(train_task: Make, tmp_path: Path) -> None:
     """SIGKILL three times over at seeded moments, then once to the end; six times that."""
@@ -180,6 +181,7 @@ def test_killed_at_any_moment(train_task: Make, tmp_path: Path) -> None:
         assert content(tmp_path / f"killed-{trial}") == calm
 
 
+@pytest.mark.slow
 def test_finished_training_returns_without_torch(train_task: Make) -> None:
     task = train_task(max_steps=3)
     train_supervised(task)

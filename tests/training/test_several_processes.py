@@ -133,6 +133,7 @@ GRPO: dict[str, Any] = {**REWARD, "batch_size": 4, "num_processes": 2, "max_step
 del GRPO["keep_truncated"]
 
 
+@pytest.mark.long
 def test_grpo_shares_groups_and_continues_exactly(prepared: Prepare) -> None:
     """Each step is one group, of which each process writes a half.
 
@@ -178,6 +179,7 @@ def workers() -> list[psutil.Process]:
     return [child for child in living if "forget.training.worker" in child.cmdline()]
 
 
+@pytest.mark.long
 def test_a_killed_process_and_the_way_on(prepared: Prepare) -> None:
     """With dropout, whose random numbers each process has for itself."""
     changes = {"num_processes": 2, "lora_rank": 2, "lora_dropout": 0.3, "log_every": 4}

@@ -42,6 +42,7 @@ def encoded_rows(task: TrainTask, tokenizer: Any) -> list[Any]:
     return [encode(tokenizer, c.messages, c.completion) for c in read_examples(task.data)]
 
 
+@pytest.mark.slow
 def test_loss_and_update_are_those_of_the_closed_form(train_task: Make, tokenizer: Any) -> None:
     """Two AdamW steps by hand: token mean over the whole batch of unequal micro-batches."""
     import torch
@@ -132,6 +133,7 @@ def test_full_run(train_task: Make, tokenizer: Any) -> None:
         assert (last / name).read_text() == (task.model / name).read_text(), name
 
 
+@pytest.mark.slow
 def test_lora_checkpoint_loads_and_leaves_the_base_alone(train_task: Make) -> None:
     import torch
     from peft import PeftModel
@@ -177,6 +179,7 @@ def test_fewer_rows_than_a_batch(train_task: Make) -> None:
     assert curve(task)[-1]["epoch"] == 2.0
 
 
+@pytest.mark.slow
 def test_loss_that_is_no_number_makes_no_checkpoint(train_task: Make) -> None:
     task = train_task(lr=1e30, max_grad_norm=0.0, warmup=0.0)
     with pytest.raises(WorkError, match="Lower lr"):
@@ -184,6 +187,7 @@ def test_loss_that_is_no_number_makes_no_checkpoint(train_task: Make) -> None:
     assert not (task.output / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_progress_counts_every_step_once(train_task: Make) -> None:
     import attrs
 
@@ -207,6 +211,7 @@ def test_progress_counts_every_step_once(train_task: Make) -> None:
     assert progress.advanced == 3
 
 
+@pytest.mark.slow
 def test_nothing_is_printed(train_task: Make, capfd: pytest.CaptureFixture[str]) -> None:
     train_supervised(train_task(max_steps=3))
     captured = capfd.readouterr()

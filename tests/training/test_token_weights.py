@@ -113,6 +113,7 @@ def test_uneven_weights_are_as_few_equal_ones() -> None:
 # --- what is trained on
 
 
+@pytest.mark.slow
 def test_the_loss_of_a_step_is_that_of_the_closed_form(task: Make) -> None:
     """sum_i w_i sum_t m_it nll_it / sum_it m_it, with all quantities from the bare model."""
     plain = task()
@@ -172,6 +173,7 @@ def stm(task: TrainTask, threshold: float) -> SupervisedSettings:
     return attrs.evolve(task.settings, stm_perplexity=threshold)
 
 
+@pytest.mark.slow
 def test_replayed_examples_keep_their_weight_and_their_tokens(
     task: Make, prepare_task: Any, tmp_path: Path
 ) -> None:
@@ -200,6 +202,7 @@ def test_replayed_examples_keep_their_weight_and_their_tokens(
     assert point["loss"] == pytest.approx(loss / sum(row.tokens for row in batch), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_batch_without_tokens_is_a_step_without_a_gradient(task: Make) -> None:
     """Examples that lose all tokens stay in their places, so steps are what they were."""
     alone = {"batch_size": 1, "micro_batch_size": 1, "max_steps": 8, "log_every": 1}
@@ -219,6 +222,7 @@ def test_a_batch_without_tokens_is_a_step_without_a_gradient(task: Make) -> None
 # --- what is kept and told
 
 
+@pytest.mark.slow
 def test_what_was_made_of_the_scores_is_told(task: Make) -> None:
     made = task(flow=True, stm_perplexity=ABOUT_HALF, **ONE_STEP)
     notes = Notes()
@@ -238,6 +242,7 @@ def test_what_was_made_of_the_scores_is_told(task: Make) -> None:
     assert f"as uneven as {flow['effective_rows']:.1f} equal ones" in weighted
 
 
+@pytest.mark.slow
 def test_the_base_is_asked_once_and_again_for_what_was_changed(
     task: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,6 +320,7 @@ def test_a_base_that_is_certain_has_no_median_to_divide_by(
         train_supervised(task(flow=True))
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_no_half_of_the_scores(
     task: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

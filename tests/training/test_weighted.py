@@ -31,6 +31,7 @@ DIVISORS: dict[Normalizer, float] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalizer", DIVISORS)
 @pytest.mark.parametrize("micro", [1, 2, 6])
 def test_loss_and_gradients_are_those_of_the_definition(

@@ -206,6 +206,7 @@ def test_a_run_file_that_says_nothing(make_carded_run: MakeRun) -> None:
     assert "it lacks model, dataset, method, method_settings." in str(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", ["./folder", "one/two/three", "an/ü", "a--b", "a/b.", "a/b.git"])
 def test_a_base_that_is_no_id(make_carded_run: MakeRun, base: str) -> None:
     assert "takes an id on the Hub" in str(refusal(make_carded_run(), "--base", base))

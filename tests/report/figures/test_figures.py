@@ -24,6 +24,7 @@ def kinds(files: tuple[Path, ...]) -> set[str]:
     return {path.stem.partition("-")[0] for path in files}
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
     one = write_figures(made_frames.compared(), tmp_path / "one", FORMATS)
     two = write_figures(made_frames.compared(), tmp_path / "two", FORMATS)
@@ -82,6 +83,7 @@ def test_what_a_user_has_set_in_matplotlib_changes_nothing(tmp_path: Path) -> No
         assert one.read_bytes() == two.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_single_run_leaves_out_what_compares(tmp_path: Path) -> None:
     written = write_figures(made_frames.single(), tmp_path, ("svg",))
     assert kinds(written.files) == {"forest", "heatmap", "training"}

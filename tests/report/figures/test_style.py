@@ -42,6 +42,7 @@ def test_methods_look_different_even_where_there_are_many() -> None:
     assert len({(one.colour, one.marker) for one in looks}) == 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [SINGLE, DOUBLE])
 @pytest.mark.parametrize(
     "word", ["pi", "kept (within margin)", "a-name-that-is-much-too-long " * 3]

@@ -70,6 +70,7 @@ def test_it_names_no_other_place(tmp_path: Path) -> None:
     assert addresses == {"https://vega.github.io/schema/vega-lite/v6.json"}  # a name, not read
 
 
+@pytest.mark.slow
 def test_a_page_is_the_same_twice(tmp_path: Path) -> None:
     assert written(materials.small(), tmp_path) == written(materials.small(), tmp_path)
 

@@ -173,6 +173,7 @@ def test_by_hand_it_waits_for_nothing(queue: Queue, commands: FakeCommands) -> N
     assert "--dependency" not in commands.heard("sbatch")[0]
 
 
+@pytest.mark.slow
 def test_a_pass_that_is_refused_a_job_leaves_somebody_to_try_again(
     queue: Queue, commands: FakeCommands
 ) -> None:
@@ -230,6 +231,7 @@ def test_a_full_disk_is_no_reason_to_leave_a_study_out(
         advance(queue.study.place, queue.study.notes.append)
 
 
+@pytest.mark.slow
 def test_a_job_that_ends_leaves_its_room_to_whoever_waits(
     queue: Queue, commands: FakeCommands, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,6 +67,7 @@ def test_slurm_may_not_answer(place: Place, commands: FakeCommands) -> None:
         guard(place, NAME)
 
 
+@pytest.mark.slow
 def test_one_pass_at_a_time(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guards, "_LOCK_WAIT_S", 0.3)
     with exclusive(place.lock), pytest.raises(BusyError, match="is in use"), alone(place):

@@ -160,6 +160,7 @@ def test_what_sbatch_is_told() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_are_nothing_but_names(tmp_path: Path, name: str) -> None:
     here = Here(tmp_path, out=f"out {name}")

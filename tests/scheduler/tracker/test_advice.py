@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from forget.scheduler.jobs import JobLine
 from forget.scheduler.tracker.advice import time_left
 from forget.scheduler.tracker.collect import collect
@@ -13,6 +15,7 @@ from forget.scheduler.tracker.tables import time_in_words
 from made_study import Study
 
 
+@pytest.mark.slow
 def test_to_go_on_with_what_was_asked(study: Study) -> None:
     [advice] = study.look().advice
     assert advice.why == "large: 6 of 15 units are left"

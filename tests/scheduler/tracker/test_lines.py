@@ -55,6 +55,7 @@ def test_data_are_ready(study: Study) -> None:
     assert (line.state, line.examples, line.step) == ("data ready", 2000, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("state", "shown", "detail"),
     [

@@ -94,6 +94,7 @@ def test_a_changed_evaluation_is_said_and_nothing_is_kept_of_it(study: Study) ->
     assert result(study).problem == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["{", "[]", '{"format": 0, "results": {}}', '{"format": 1, "results": {"a": 1}}']
 )

@@ -41,6 +41,7 @@ def of_family(make: Make, tmp_path: Path, family: str) -> Any:
     return attrs.evolve(make(drift_prompts=3), model=folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", HEADS)
 def test_every_family_against_full_softmaxes(train_task: Make, tmp_path: Path, family: str) -> None:
     """States and a file's matrix give what two models side by side do, but for rounding."""
@@ -101,6 +102,7 @@ def test_logits_that_cannot_be_made_again_are_kept(
     assert list(zip(*found, strict=True)) == [pytest.approx(pair, rel=1e-4) for pair in expected]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("odd", ["a factor of 1.02", "one masked token", "no number"])
 def test_a_small_deviation_of_the_models_own_logits_is_noticed(
@@ -133,6 +135,7 @@ def test_a_real_model_in_bfloat16(train_task: Make, smollm2: Path) -> None:
     assert (found["unchanged_weights"], found["relative_change"]) == (1.0, 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lora_rank", [0, 2])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_base_itself_is_at_no_distance(train_task: Make, lora_rank: int, dtype: str) -> None:
@@ -222,6 +225,7 @@ def test_random_numbers_and_modes_are_put_back(tiny_model: Path) -> None:
     assert (model.training, model[0].training, model[1].training) == (True, True, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"lora_rank": 2, "lora_dropout": 0.2}])
 def test_measuring_changes_nothing_of_what_is_trained(
     train_task: Make, changes: dict[str, Any]
@@ -236,6 +240,7 @@ def test_measuring_changes_nothing_of_what_is_trained(
     assert all(kept[name] == expected[name] for name in expected if "manifest" not in name)
 
 
+@pytest.mark.slow
 def test_each_checkpoint_tells_its_line(train_task: Make) -> None:
     task = train_task(drift_prompts=3, max_steps=4, checkpoint_every=2)
     train_supervised(task)
@@ -248,6 +253,7 @@ def test_each_checkpoint_tells_its_line(train_task: Make) -> None:
     assert lines[1]["kl_to_base"] > lines[0]["kl_to_base"] > 0
 
 
+@pytest.mark.slow
 def test_asked_for_none_it_leaves_nothing(train_task: Make) -> None:
     task = train_task(drift_prompts=0, max_steps=2)
     train_supervised(task)

@@ -136,6 +136,7 @@ class Notes:
         self.said.append(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("why", ["prompts that fill the window", "data of another form"])
 def test_without_a_prompt_it_trains_and_says_so(
     train_task: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str

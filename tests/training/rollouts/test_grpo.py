@@ -59,6 +59,7 @@ class Stop(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -105,6 +106,7 @@ def test_interrupted_anywhere_it_ends_with_the_same_bytes(
     assert steps == [2, 4, 6]
 
 
+@pytest.mark.slow
 def test_another_seed_draws_others(prepared: Make) -> None:
     tasks = [prepared(Grpo(), f"seed-{n}", **{**GRPO, "max_steps": 1}) for n in (1, 2)]
     for seed, task in enumerate(tasks):
@@ -125,6 +127,7 @@ def ending_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_prompts_and_masks_by_decoding(
     prepared: Make, monkeypatch: pytest.MonkeyPatch, ending_model: Path, tokenizer: Any
 ) -> None:
@@ -166,6 +169,7 @@ def test_prompts_and_masks_by_decoding(
     assert shares[0] * 2 / 3 + shares[1] / 3 == pytest.approx(1 - finished / 24)
 
 
+@pytest.mark.slow
 def test_truncated_completions_can_be_left_out(
     prepared: Make, monkeypatch: pytest.MonkeyPatch, ending_model: Path
 ) -> None:
@@ -255,6 +259,7 @@ def test_identical_completions_teach_nothing(tokenizer: Any) -> None:
     assert (logged["no_signal_share"], logged["all_right_share"]) == (1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reward", "message"),
     [("fails", "failed on the question 'train-.*: ZeroDivisionError"), ("no_number", "is nan")],
@@ -307,6 +312,7 @@ def test_saturation_is_told_with_its_kind(kind: str, advice: str) -> None:
     assert advice in note
 
 
+@pytest.mark.slow
 def test_what_is_said_of_a_training(prepared: Make) -> None:
     """Both, once 32 groups were seen: twelve in each step."""
     task, notes = noted(

@@ -94,6 +94,7 @@ def small_trainer(model_folder: Path, output: Path, bf16: bool = False) -> tuple
     return model, trainer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss_type", "scale", "beta", "temperature"),
     [
@@ -169,6 +170,7 @@ def test_loss_and_update_are_those_of_the_closed_form(
         torch.testing.assert_close(value, model.state_dict()[name], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_equal_rewards_move_nothing(prepared: Make) -> None:
     """Every advantage is 0, and so are the gradient and, without weight decay, the step."""
     task = prepared(
@@ -264,6 +266,7 @@ def test_over_all_completions_it_is_the_gradient_of_the_expected_reward(
         torch.testing.assert_close(found[name], -parameter.grad, rtol=1e-3, atol=1e-4 * scale)
 
 
+@pytest.mark.slow
 def test_micro_batches_change_nothing(prepared: Make) -> None:
     import torch
 

@@ -35,6 +35,7 @@ def test_weights_that_a_step_cannot_change() -> None:
     assert unmoved_share([], 1e-6) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -99,6 +100,7 @@ def first_point(task: TrainTask) -> dict[str, Any]:
 REWARD = "training.rollouts.conftest:by_length"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "changes"),
     [

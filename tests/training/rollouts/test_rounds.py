@@ -87,6 +87,7 @@ def test_the_curve_goes_through_all_rounds(
     assert tokens == sorted(tokens)
 
 
+@pytest.mark.slow
 def test_spin_starts_each_iteration_at_log_2(prepared: Make) -> None:
     """At the reference both log-ratios are 0: the loss is -log sigmoid(0)."""
     task = prepared(Spin(), log_every=1, checkpoint_every=100, lr=1e-3, warmup=0.4)
@@ -102,6 +103,7 @@ def test_spin_starts_each_iteration_at_log_2(prepared: Make) -> None:
     assert found["pairs"] <= 12
 
 
+@pytest.mark.slow
 def test_pi_learns_what_is_worth_more(prepared: Make) -> None:
     """The share of completions with the reward rises from round to round."""
     task = prepared(
@@ -117,6 +119,7 @@ def test_pi_learns_what_is_worth_more(prepared: Make) -> None:
     assert manifest.details["round"] == 1
 
 
+@pytest.mark.slow
 def test_what_is_written_is_not_written_again(prepared: Make) -> None:
     task = prepared(Pi(), **PI)
     Pi().train(task)

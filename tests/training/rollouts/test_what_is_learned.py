@@ -144,6 +144,7 @@ def rewards(count: int) -> Any:
     return torch.rand(count, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
+@pytest.mark.slow
 def test_for_infinite_beta_the_expected_gradient_is_zero(
     enumerated: Callable[..., Any], gradients: dict[str, Any]
 ) -> None:
@@ -162,6 +163,7 @@ def test_for_infinite_beta_the_expected_gradient_is_zero(
         assert gradient.abs().max().item() < 1e-5 * scale
 
 
+@pytest.mark.slow
 def test_to_first_order_in_one_over_beta_the_gradient_is_the_policy_gradient(
     enumerated: Callable[..., Any], gradients: dict[str, Any]
 ) -> None:
@@ -184,6 +186,7 @@ def test_to_first_order_in_one_over_beta_the_gradient_is_the_policy_gradient(
         assert difference < 0.02 * scale, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"operator": "filter"}, {"beta": 0.0}, {"beta": 1e-3}])
 def test_for_beta_zero_the_loss_is_that_of_rejection_sampling(
     prepared: Make, gradients: dict[str, Any], settings: dict[str, Any]

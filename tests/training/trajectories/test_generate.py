@@ -272,6 +272,7 @@ def test_worked_examples_are_for_the_teacher_alone(teach: Make) -> None:
     assert all(len(row.messages) == 2 for row in read_examples(task.output))
 
 
+@pytest.mark.slow
 def test_a_process_waits_for_another_that_asks_the_same(
     teach: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
