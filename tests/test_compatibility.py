@@ -100,6 +100,7 @@ def test_an_import_that_fails_is_explained_by_the_version(site: Site) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("requirement", "needed"),
     [

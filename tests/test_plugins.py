@@ -102,6 +102,7 @@ def test_one_distribution_seen_twice_is_no_conflict(
 # --- what is broken is listed, and the rest works
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
@@ -159,6 +160,7 @@ def test_a_hook_that_fails(site: Site, body: str, reason: str) -> None:
     assert len(plugins.broken) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "attribute", ["name", "title", "summary", "paper", "settings", "needs", "prepare", "train"]
 )

@@ -14,6 +14,7 @@ from forget.settings import build
 from test_run import arguments, forget
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "said"),
     [

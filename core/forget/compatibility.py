@@ -74,18 +74,18 @@ def check_version(declared: Any, distribution: str) -> str:
     if declared is None:
         return API_VERSION
     wanted, ours = ApiVersion.parse(declared), ApiVersion.parse(API_VERSION)
+    if wanted.major == ours.major and wanted <= ours:
+        return str(wanted)
     said = (
         f"it is written for version {wanted} of the plugin API, and this forget ({_installed()}) "
         f"has {ours}."
     )
     if wanted > ours:
         raise PluginError(f"{said} Upgrade forget: pip install --upgrade {_DISTRIBUTION}")
-    if wanted.major < ours.major:
-        raise PluginError(
-            f"{said} Ask for a version of {distribution} that is written for {ours.major}.0 or "
-            f"later: pip install --upgrade {distribution}"
-        )
-    return str(wanted)
+    raise PluginError(
+        f"{said} Ask for a version of {distribution} that is written for {ours.major}.0 or "
+        f"later: pip install --upgrade {distribution}"
+    )
 
 
 def check_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:

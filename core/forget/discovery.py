@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import NamedTuple
 
 import attrs
@@ -82,10 +83,9 @@ def discover() -> Discovered:
     manager = pluggy.PluginManager("forget")
     manager.add_hookspecs(hooks)
     found = Discovered(manager, {}, [])
-    for point in _selected(_discovered()):
-        provider = _provider(point)
+    for point, provider in _selected(_discovered()):
         try:
-            api_version = _load(point, manager)
+            api_version = _load(point, provider, manager)
         except FAULTS as error:
             found.broken.append(Broken(provider, reason(error)))
         else:
@@ -93,7 +93,7 @@ def discover() -> Discovered:
     return found
 
 
-def _load(point: EntryPoint, manager: pluggy.PluginManager) -> str:
+def _load(point: EntryPoint, provider: Provider, manager: pluggy.PluginManager) -> str:
     """Import and register a plugin; return the version of the contract that it was written for.
 
     Raises:
@@ -109,7 +109,7 @@ def _load(point: EntryPoint, manager: pluggy.PluginManager) -> str:
         if not why:
             raise
         raise PluginError(f"{reason(error)}; {why}") from error
-    api_version = check_version(written_for(point.module), _provider(point).distribution)
+    api_version = check_version(written_for(point.module), provider.distribution)
     manager.register(plugin, name=point.name)
     try:
         check_hooks(manager, plugin)
@@ -119,21 +119,21 @@ def _load(point: EntryPoint, manager: pluggy.PluginManager) -> str:
     return api_version
 
 
-def _discovered() -> dict[str, EntryPoint]:
+def _discovered() -> dict[str, tuple[EntryPoint, Provider]]:
     """Collect the entry points by name, refusing two of one name."""
-    points: dict[str, EntryPoint] = {}
-    for point in entry_points(group=hooks.ENTRY_POINT_GROUP):
-        other = points.setdefault(point.name, point)
+    points: dict[str, tuple[EntryPoint, Provider]] = {}
+    for point, provider in _provided(entry_points(group=hooks.ENTRY_POINT_GROUP)):
+        other, by = points.setdefault(point.name, (point, provider))
         # One distribution seen twice on sys.path (an editable install) is not a conflict.
-        if (other.value, _provider(other)) != (point.value, _provider(point)):
+        if (other.value, by) != (point.value, provider):
             raise PluginError(
                 f"Two installed distributions bring a plugin named {point.name!r}: "
-                f"{_provider(other)} and {_provider(point)}. Uninstall one of them."
+                f"{by} and {provider}. Uninstall one of them."
             )
     return points
 
 
-def _selected(points: dict[str, EntryPoint]) -> list[EntryPoint]:
+def _selected(points: dict[str, tuple[EntryPoint, Provider]]) -> list[tuple[EntryPoint, Provider]]:
     wanted = os.environ.get("FORGET_PLUGINS")
     if wanted is None:
         return [points[name] for name in sorted(points)]
@@ -144,10 +144,20 @@ def _selected(points: dict[str, EntryPoint]) -> list[EntryPoint]:
     return [points[name] for name in names]
 
 
-def _provider(point: EntryPoint) -> Provider:
-    if point.dist is None:
-        return Provider(point.name, "unknown distribution", "")
-    return Provider(point.name, point.dist.name, point.dist.version)
+def _provided(points: Iterable[EntryPoint]) -> Iterator[tuple[EntryPoint, Provider]]:
+    """Yield who brings each entry point; a distribution is read once, for that takes long."""
+    read: dict[int, tuple[str, str]] = {}
+    for point in points:
+        if id(point.dist) not in read:
+            read[id(point.dist)] = _read(point.dist)
+        yield point, Provider(point.name, *read[id(point.dist)])
+
+
+def _read(distribution: Distribution | None) -> tuple[str, str]:
+    if distribution is None:
+        return "unknown distribution", ""
+    about = distribution.metadata
+    return about["Name"], about["Version"]
 
 
 def reason(error: BaseException) -> str:

@@ -22,6 +22,7 @@ GENERATED = [
 ]
 
 
+@pytest.mark.slow
 class TestGeneratedBenchmarks(BenchmarkConformance):
     @pytest.fixture(scope="class", params=GENERATED)
     @classmethod

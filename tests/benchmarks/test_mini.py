@@ -213,6 +213,7 @@ def test_items_are_the_published_ones() -> None:
     assert digests() == DIGESTS
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same_items() -> None:
     script = f"import json, runpy; print(json.dumps(runpy.run_path({__file__!r})['digests']()))"
     done = subprocess.run(

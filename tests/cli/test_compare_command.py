@@ -103,6 +103,7 @@ def test_what_is_asked_in_vain(folders: tuple[Path, Path], compare: Compare) -> 
     assert compare(*folders, "--max-drop=1")[0] == 2
 
 
+@pytest.mark.slow
 def test_checkpoints_of_a_run(study: Study, compare: Compare) -> None:
     run = study.run("gt-sft").folder.path
     status, said, _ = compare(f"{run}:base", run, "--json")

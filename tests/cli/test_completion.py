@@ -40,6 +40,7 @@ def test_commands_and_their_options() -> None:
     assert offered("completion", "") == [*SHELLS]
 
 
+@pytest.mark.slow
 def test_names() -> None:
     assert offered("run", "--method", "gt") == ["gt-sft"]
     assert "gsm8k" in offered("run", "--dataset", "")

@@ -236,6 +236,7 @@ def test_verify_of_a_wrong_name(out: Path, say: Any) -> None:
     assert "Did you mean 'arithmetic'" in refused(say("verify", "arithmetik"))
 
 
+@pytest.mark.slow
 def test_verify_of_the_published_data(data_root: Path, tmp_path: Path, say: Any) -> None:
     status, text, _ = say(
         "verify", "gsm8k", "piqa", "--json", "--data", str(data_root), "--out", str(tmp_path)
@@ -286,6 +287,7 @@ def test_show_a_store(out: Path, say: Any) -> None:
     assert (second["sample"], second["tokens"], second["truncated"]) == (1, 5, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

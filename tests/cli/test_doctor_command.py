@@ -35,6 +35,7 @@ def request(model: Path, mirror: Path) -> list[str]:
     return [*named, "--benchmarks", "mini_piqa", "--data", str(mirror)]
 
 
+@pytest.mark.slow
 def test_the_machine_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor() == 0
     said = capsys.readouterr()
@@ -43,6 +44,7 @@ def test_the_machine_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert "forget data fetch" not in said.out
 
 
+@pytest.mark.slow
 def test_a_sound_run(tiny_model: Path, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor(*request(tiny_model, mirror), "--json") == 0
     told = json.loads(capsys.readouterr().out)
@@ -65,6 +67,7 @@ def test_a_problem_is_told_with_the_command_that_mends_it(
     assert told["commands"] == [f"forget data fetch gsm8k --data {mirror}"]
 
 
+@pytest.mark.slow
 def test_many_problems_are_counted(mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--method", "gt-sft", "--dataset", "gsm8k", "--benchmarks", "core10"]
     assert doctor(*arguments, "--model", "someone/m", "--data", str(mirror)) == 3

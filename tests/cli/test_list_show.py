@@ -52,6 +52,7 @@ def by_name(lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 # --- forget list
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_the_documented_shape(kind: str) -> None:
     lines = listed(kind)
@@ -70,6 +71,7 @@ def test_every_kind_has_the_documented_shape(kind: str) -> None:
             assert line["remedy"]
 
 
+@pytest.mark.slow
 def test_without_a_kind_all_kinds_are_listed() -> None:
     assert listed() == [line for kind in KINDS[:-1] for line in listed(kind)]
 
@@ -134,6 +136,7 @@ def test_a_model_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert (line["status"], line["provider"]) == ("installed", "weights_whole")
 
 
+@pytest.mark.slow
 def test_teachers_and_their_kinds() -> None:
     teachers = by_name(listed("teachers"))
     for name in ("self", "qwen3-32b", "llama-3.1-70b"):
@@ -217,6 +220,7 @@ def test_what_a_plugin_brings_says_which_version_it_is_written_for(site: Site) -
     assert json.loads(forget("show", "made", "--json").stdout)["plugin_api"] == "1.0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [[], ["methods"]])
 def test_a_broken_plugin_is_listed_with_its_reason(site: Site, arguments: list[str]) -> None:
     site.install("forget-made", "import no_such_module_anywhere", version="2.5")
@@ -362,6 +366,7 @@ def test_a_wrong_request_exits_2_without_traceback(
     assert list(Path.cwd().iterdir()) == []
 
 
+@pytest.mark.slow
 def test_json_is_all_there_is_on_standard_output(site: Site) -> None:
     site.install("forget-made", "raise RuntimeError('oh')")
     code = f"import sys; sys.path.insert(0, {str(site.folder)!r}); from forget.cli import main; "

@@ -73,6 +73,7 @@ def test_a_format_of_nothing(out: Path) -> None:
     assert "name their folder with --figures" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_is_not_evaluated_yet_is_named(out: Path) -> None:
     run = Workspace(out).run("demo", "tiny", "sums", "gt-sft", 7)
     run.path.mkdir(parents=True)

@@ -104,6 +104,7 @@ def test_a_mirror_is_listed_with_pyarrow_alone(tmp_path: Path) -> None:
     assert names & HEAVY == {"pyarrow"}
 
 
+@pytest.mark.slow
 def test_the_spy_would_see_a_large_import(tmp_path: Path) -> None:
     found = subprocess.run(
         [sys.executable, "-c", "import pyarrow\n" + SPY, "--version"],

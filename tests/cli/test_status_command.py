@@ -27,6 +27,7 @@ def status(out: Path, *options: str) -> int:
     return int(end.value.code or 0)
 
 
+@pytest.mark.slow
 def test_all_that_was_asked_of_a_folder(study: Study, capsys: CAPTURE) -> None:
     assert status(study.out) == 0
     said = capsys.readouterr()
@@ -68,6 +69,7 @@ def test_a_broken_request_is_a_line_and_no_failure(study: Study, capsys: CAPTURE
     assert "gt-sft" in said  # what is on disk is shown all the same
 
 
+@pytest.mark.slow
 def test_who_is_at_work_here(study: Study, capsys: CAPTURE) -> None:
     run = study.untrain("gt-sft", keep=1)
     with exclusive(run.folder.lock, "train"):
@@ -79,6 +81,7 @@ def test_who_is_at_work_here(study: Study, capsys: CAPTURE) -> None:
     assert found["next"] == []
 
 
+@pytest.mark.slow
 def test_a_file_of_markdown(study: Study, tmp_path: Path, capsys: CAPTURE) -> None:
     file = tmp_path / "docs" / "TRACKER.md"
     assert status(study.out, "--markdown", str(file)) == 0

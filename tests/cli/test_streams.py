@@ -37,6 +37,7 @@ def test_a_disk_that_has_no_room_for_the_answer() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

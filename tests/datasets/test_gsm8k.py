@@ -91,6 +91,7 @@ def test_every_published_answer_verifies(data_root: Path, split: str, count: int
         assert example.solution.endswith(f"\n#### {example.answer}")
 
 
+@pytest.mark.slow
 def test_another_published_answer_is_rejected(data_root: Path) -> None:
     dataset = Gsm8k()
     examples = dataset.load("test", Mirror(root=data_root))

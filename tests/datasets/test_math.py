@@ -440,6 +440,7 @@ def test_without_a_gold_answer_nothing_is_right(gold: str, text: str) -> None:
         assert found.reason == "the example has no answer to compare with"
 
 
+@pytest.mark.slow
 def test_reasons_say_what_was_found() -> None:
     assert verdict("18", "x").reason == "no closed \\boxed{} found"
     assert verdict("18", "x", finished=False).reason == "cut before it closed a \\boxed{}"
@@ -517,6 +518,7 @@ def test_every_published_solution_is_right(data_root: Path, split: str, count: i
         assert dataset.verify(example, completion).correct, example.id
 
 
+@pytest.mark.slow
 def test_what_is_left_out_of_training_has_no_answer(data_root: Path) -> None:
     dataset, mirror = Math(), Mirror(root=data_root)
     kept = {example.id for example in dataset.load("train", mirror)}

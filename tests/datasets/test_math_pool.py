@@ -106,6 +106,7 @@ def test_a_request_that_ends_every_worker_is_given_up(pool: Pool) -> None:
     assert pool.ask("b")[1] == "b"
 
 
+@pytest.mark.slow
 def test_the_limit_of_processor_time_ends_the_worker_once(pool: Pool) -> None:
     with pytest.raises(TimedOut):
         pool.ask("spin")
@@ -135,6 +136,7 @@ def test_an_interrupted_request_leaves_no_answer_for_the_next(
     assert pool.ask("c")[1] == "c"
 
 
+@pytest.mark.slow
 def test_close_ends_all_and_the_pool_can_be_used_again(pool: Pool) -> None:
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(lambda _: pool.ask([0.2]), range(2)))

@@ -79,6 +79,7 @@ def test_the_prompt_is_one_user_message_that_asks_for_the_closing_line() -> None
     assert "`Answer: <short answer>`" in message["content"]
 
 
+@pytest.mark.slow
 def test_the_draw_does_not_depend_on_the_order_and_keeps_it() -> None:
     rows = numbered(TRAIN_SIZE + 500)
     drawn = [example.id for example in TriviaQa().load("train", Rows(*rows))]
@@ -418,6 +419,7 @@ def test_another_published_answer_is_rejected(data_root: Path) -> None:
         assert dataset.verify(example, completion).correct == shared
 
 
+@pytest.mark.slow
 def test_the_normal_form_is_the_published_one(data_root: Path) -> None:
     """The published rows list the official normal forms, which leave empty ones out."""
     rows = Mirror(root=data_root).rows(TriviaQa.source, "validation")

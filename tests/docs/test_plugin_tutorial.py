@@ -43,6 +43,7 @@ def test_what_the_scaffold_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert (EXAMPLE.folder / path).is_file(), path
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize(("kind", "name"), [("methods", "dpo"), ("benchmarks", "measures")])
 def test_the_example_is_listed_as_installed(kind: Kind, name: str) -> None:

@@ -127,6 +127,7 @@ def test_the_settings_of_training(place: int, cls: type, beside: type | None) ->
     assert_table(found[place], SETTINGS, settings_rows(cls, beside))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "beside"),
     [
@@ -147,6 +148,7 @@ def test_the_settings_of_a_method(name: str, beside: type) -> None:
 METHODS = ("gt-sft", "sf-sft", "cf-sft", "grpo", "spin", "pi")
 
 
+@pytest.mark.slow
 def test_cf_sft_has_the_settings_of_sf_sft() -> None:
     """As its document says."""
     of = {name: load_plugins().all("methods")[name].record.settings for name in METHODS}
@@ -161,6 +163,7 @@ def test_every_method_that_ships_has_a_document() -> None:
     assert [row[0] for row in table[1:]] == [f"[`{name}`]({name}.md)" for name in METHODS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_the_document_of_a_method(name: str) -> None:
     """All have the same parts, name the paper, and write the loss down."""
@@ -388,6 +391,7 @@ def test_the_shape_of_a_plan() -> None:
     assert shape(example("`forget plan --json`")) == shape(found)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("alone")
 def test_the_shape_of_doctor() -> None:
     found = output("doctor")
@@ -427,6 +431,7 @@ def test_the_shape_of_a_dry_run_of_a_comparison(
     assert shape(example("`forget eval --dry-run --json`")) == shape(found)
 
 
+@pytest.mark.slow
 def test_the_shapes_of_data(alone: Path, tiny_model: Path) -> None:
     run = make_run(alone, tiny_model, "phase1/tiny/arithmetic/sf-sft/seed-0")
     store = make_store(alone, [("train-00000", 0, "#### 330")], questions=1)

@@ -60,6 +60,7 @@ def test_it_is_not_there(tmp_path: Path) -> None:
     assert ask([str(tmp_path / "text")]).status is None
 
 
+@pytest.mark.slow
 def test_what_hangs_is_ended_with_what_it_started(system: FakeCommands) -> None:
     """A child of it holds its output open, and would be waited for."""
     script = system.folder / "oracle"

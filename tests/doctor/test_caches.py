@@ -47,6 +47,7 @@ def test_the_usual_places(
     assert places["data mirror"].startswith("none: data come from the Hub")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variable", "name", "below"),
     [

@@ -43,6 +43,7 @@ def look(asked: RunRequest | None, session: Session) -> list[Diagnosis]:
     return examine(asked, session, Silent())
 
 
+@pytest.mark.slow
 def test_the_machine_alone(open_lazily: Open) -> None:
     found = look(None, open_lazily())
     areas = list(dict.fromkeys(diagnosis.area for diagnosis in found))
@@ -76,6 +77,7 @@ def test_a_checked_session_will_do(open_lazily: Open, mirror: Path, tiny_model: 
     assert problem.name == "gsm8k"
 
 
+@pytest.mark.slow
 def test_all_that_is_missing_is_named_at_once(
     open_lazily: Open, mirror: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
@@ -92,6 +94,7 @@ def test_all_that_is_missing_is_named_at_once(
     assert commands(found) == [f"forget data fetch gsm8k piqa boolq --data {mirror}"]
 
 
+@pytest.mark.slow
 def test_what_runs_share_is_looked_at_once(
     open_lazily: Open, mirror: Path, tiny_model: Path
 ) -> None:
@@ -101,6 +104,7 @@ def test_what_runs_share_is_looked_at_once(
     assert len(names) == len(set(names))
 
 
+@pytest.mark.slow
 def test_a_mirror_that_does_not_exist(open_lazily: Open, tiny_model: Path, tmp_path: Path) -> None:
     found = look(request(tiny_model), open_lazily(data=tmp_path / "none"))
     assert "does not exist" in named(found, "gsm8k").found
@@ -113,6 +117,7 @@ def test_a_wrong_request_is_refused(open_lazily: Open, tiny_model: Path) -> None
         look(request(tiny_model, overrides={"lrr": "1"}), open_lazily())
 
 
+@pytest.mark.slow
 def test_a_method_that_waits_for_its_plugin(
     open_lazily: Open, tiny_model: Path, tmp_path: Path
 ) -> None:
@@ -122,6 +127,7 @@ def test_a_method_that_waits_for_its_plugin(
     assert "pip install forget-made" in named(found, "missing").found
 
 
+@pytest.mark.slow
 def test_pending_runs_of_a_study(open_lazily: Open, tiny_model: Path, tmp_path: Path) -> None:
     session = open_lazily(registries=[pending_method(tmp_path)])
     asked = RunRequest(study="mine", model=str(tiny_model), benchmarks=("mini_piqa",))
@@ -129,6 +135,7 @@ def test_pending_runs_of_a_study(open_lazily: Open, tiny_model: Path, tmp_path: 
     assert (waiting.state, waiting.remedy) == ("note", "pip install forget-made")
 
 
+@pytest.mark.slow
 def test_no_plugin(open_lazily: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORGET_PLUGINS", "")
     found = look(RunRequest(method="gt-sft"), open_lazily())
@@ -169,6 +176,7 @@ def registry(tmp_path: Path, tiny_model: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_teacher_and_its_model(open_lazily: Open, registry: Path, mirror: Path) -> None:
     session = open_lazily(registries=[registry], data=mirror)
     asked = request(Path("student"), method="cf-sft", teacher="writer")
@@ -180,6 +188,7 @@ def test_a_teacher_and_its_model(open_lazily: Open, registry: Path, mirror: Path
     assert "no model folder" in gone.found
 
 
+@pytest.mark.slow
 def test_a_teacher_that_has_written_is_not_needed(
     open_lazily: Open, registry: Path, mirror: Path
 ) -> None:
@@ -225,6 +234,7 @@ def test_what_is_replayed(
     assert (gone.state, "no such file" in gone.found) == ("problem", True)
 
 
+@pytest.mark.slow
 def test_several_processes(open_lazily: Open, mirror: Path, tiny_model: Path) -> None:
     asked = request(tiny_model, overrides={"num_processes": "2"})
     assert named(look(asked, open_lazily(data=mirror)), "2 processes").area == "training"
@@ -243,6 +253,7 @@ def test_trackers(
     assert named(look(asked, open_lazily(data=mirror)), "trackio").state == "fine"
 
 
+@pytest.mark.slow
 def test_a_benchmark_of_a_plugin_that_fails(
     open_lazily: Open, asking_site: Site, tiny_model: Path, mirror: Path
 ) -> None:
@@ -276,6 +287,7 @@ class Watching(Silent):
         yield lambda steps, detail="": self.told.append((steps, detail))
 
 
+@pytest.mark.slow
 def test_it_says_what_it_looks_at(open_lazily: Open) -> None:
     watching = Watching()
     found = examine(None, open_lazily(), watching)

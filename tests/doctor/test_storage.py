@@ -115,6 +115,7 @@ QUOTA = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("used", "files", "state"),
     [

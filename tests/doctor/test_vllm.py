@@ -45,6 +45,7 @@ def test_its_build_for_processors(site: Distributions, open_lazily: Open) -> Non
     assert look(open_lazily(options=EngineOptions(device="cpu"))) == Found("0.31.0 for CPUs")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "number", "requires", "device", "text"),
     [

@@ -182,6 +182,7 @@ def test_a_file_may_end_anywhere(evaluation: Path) -> None:
     assert seen == {(False, False), (True, False), (True, True)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [1, 3, 12, 25])
 def test_a_batch_cut_short_is_answered_again(
     evaluation: Path, elsewhere: Callable[..., None], lost: int

@@ -400,6 +400,7 @@ def test_a_tasks_key_counts_what_is_asked(change: dict[str, Any]) -> None:
     assert TaskExam(Spelling(), Mirror(), None).key() == before
 
 
+@pytest.mark.slow
 def test_a_tasks_key_counts_the_limit() -> None:
     keys = {limit: TaskExam(Spelling(), Mirror(), limit).key() for limit in (None, 4, 3, 99)}
     assert len({keys[None], keys[4], keys[3]}) == 3

@@ -206,6 +206,7 @@ def test_reshaped_it_is_the_same_engine_with_smaller_batches(size: int, other: i
     assert engine.batch_size == size
 
 
+@pytest.mark.slow
 def test_the_fingerprint_is_had_without_torch() -> None:
     code = (
         "import sys\n"
@@ -318,6 +319,7 @@ def test_completions_are_answered_in_order(model: StockModel) -> None:
     assert len({answer["text"] for answer in together}) == len(PROMPTS)
 
 
+@pytest.mark.slow
 def test_answers_do_not_depend_on_what_was_answered_before(lively_model: Path) -> None:
     """To the last bit: a resumed evaluation goes on from a model that has answered nothing."""
     engine = StockEngine(CPU, batch_size=1)

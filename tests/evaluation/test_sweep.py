@@ -127,6 +127,7 @@ def test_another_run_uses_the_results_of_the_same_weights(
     assert sum(map(len, engine.asked)) == len(again[0].requests(MODEL))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", ["digest", "fingerprint", "limit"])
 def test_other_weights_engines_or_limits_are_scored_anew(
     exams: list[Exam], workspace: Workspace, benchmarks: dict[str, Benchmark], other: str
@@ -171,6 +172,7 @@ def test_killed_again_and_again(exams: list[Exam], workspace: Workspace, tmp_pat
     assert content(workspace.root) == undisturbed(exams, tmp_path / "calm")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [1, 5, 30])
 def test_a_journal_cut_in_the_middle_of_a_line(
     exams: list[Exam], workspace: Workspace, tmp_path: Path, cut: int
@@ -336,6 +338,7 @@ def test_adapters_of_other_bases_do_not_share_the_work(
 # --- damage
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [

@@ -87,6 +87,7 @@ def test_a_file_beside_it_that_is_no_code_is_text(edited: Edit) -> None:
     assert verifier_digest(edited("data/template.py", "print {{ name }}\n")) != before
 
 
+@pytest.mark.slow
 def test_what_a_class_inherits_counts() -> None:
     class Mine(Gsm8k):
         pass

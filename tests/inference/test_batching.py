@@ -67,6 +67,7 @@ def test_the_plan_depends_on_the_sequences_alone(sequences: list[list[int]], bud
     assert batch_sequences([tuple(sequence) for sequence in sequences], budget) == plan
 
 
+@pytest.mark.slow
 def test_the_plan_does_not_depend_on_the_process() -> None:
     """Sets and hashes of texts differ between processes; a plan must not."""
     code = (

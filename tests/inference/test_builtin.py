@@ -170,6 +170,7 @@ def test_a_tokenizer_that_begins_texts(own: Path) -> None:
     check(found, expected)
 
 
+@pytest.mark.slow
 def test_the_models_end_of_text(own: Path) -> None:
     """A model may name tokens of its own that end a text; they count, but are no text."""
     requests = texts()[-5:]
@@ -231,6 +232,7 @@ def test_the_plan_is_the_same_for_every_model(llama: Path, tmp_path: Path) -> No
     assert BuiltinEngine(CPU).prepare(all_kinds(), llama).digest != one.digest
 
 
+@pytest.mark.slow
 def test_the_plan_of_an_adapter_is_its_bases(llama: Path, tmp_path: Path) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -305,6 +307,7 @@ def test_seeds_do_not_part_what_is_written_together(llama: Path) -> None:
     assert first == again != other
 
 
+@pytest.mark.slow
 def test_drawn_completions_do_not_depend_on_the_batches(llama: Path) -> None:
     sampling = Sampling(max_new_tokens=12, temperature=0.8, top_p=0.9, seed=3)
     requests = [Complete(f"What is {i}?" + " step" * (i % 3), sampling) for i in range(8)]
@@ -437,6 +440,7 @@ def test_an_empty_prompt(request_: Request, llama: Path) -> None:
         answers(BuiltinEngine(CPU), llama, [request_])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [Score("What", " <|im_start|>"), Generate("<|im_start|>", {})])
 def test_a_token_that_the_model_does_not_know(asked: Request, own: Path) -> None:
     tokenizer = make_tokenizer()
@@ -471,6 +475,7 @@ def test_a_model_that_answers_with_no_number(llama: Path, monkeypatch: pytest.Mo
 # --- a sweep
 
 
+@pytest.mark.slow
 def test_models_are_exchanged(llama: Path, tmp_path: Path) -> None:
     """Each answers as if it had been loaded alone."""
     other = make_family("llama", tmp_path / "other", seed=1)

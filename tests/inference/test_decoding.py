@@ -112,6 +112,7 @@ def test_the_length_is_a_limit(llama: Writer, length: int) -> None:
     assert found == Written(llama.greedy(llama.prompts()[0])[:length], finished=False)
 
 
+@pytest.mark.slow
 def test_a_text_longer_than_the_memory_set_aside_at_first(llama: Writer) -> None:
     prompts = llama.prompts()[:2]
     expected = [llama.greedy(prompt, 160) for prompt in prompts]

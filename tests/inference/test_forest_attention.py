@@ -81,6 +81,7 @@ def attend(forest: Forest, states: Any, scaling: float | None, window: int | Non
     return layout(forest, CPU).attend(LAYER, *states, scaling, window)
 
 
+@pytest.mark.slow
 @forests
 @pytest.mark.parametrize("window", [None, 1, 7, 1000])
 def test_each_node_sees_its_own_path(sequences: list[list[int]], window: int | None) -> None:

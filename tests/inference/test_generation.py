@@ -137,6 +137,7 @@ def test_a_completion_without_a_stop_token_is_cut(loaded: Loaded) -> None:
         assert (found.finished, found.tokens) == (False, limit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [0, 2, 3])
 @pytest.mark.parametrize("room", [0, 4])
 @pytest.mark.parametrize("listed", [True, False])

@@ -164,6 +164,7 @@ def test_tokens_that_are_impossible_are_never_drawn() -> None:
     assert drawn([0.0, -math.inf, 0.0, -math.inf]) == {0, 2}
 
 
+@pytest.mark.slow
 def test_rounding_hardly_changes_what_is_drawn() -> None:
     """Among many tokens some are always almost equally likely: their order must not decide."""
     generator = torch.Generator().manual_seed(0)

@@ -133,6 +133,7 @@ def test_equal_requests_and_requests_within_others(pair: Callable[[str], Pair]) 
     assert answers[0:4] == answers[6:10]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_batch_does_not_change_its_members(name: str, pair: Callable[[str], Pair]) -> None:
     ours, own = pair(name)

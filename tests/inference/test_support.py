@@ -162,6 +162,7 @@ def test_a_family_whose_attention_does_more(tried: Callable[..., Any]) -> None:
     assert "softcap" in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [5, 16, 2047])
 def test_a_window_that_layers_keep_to_themselves(window: int, tried: Callable[..., Any]) -> None:
     """They leave it to a mask, which our attention does not get: long texts would come out wrong.

@@ -163,6 +163,7 @@ def test_tensors_of_other_names(folders: Callable[..., Path], swapper: Swapper) 
     check(loaded, other)
 
 
+@pytest.mark.slow
 def test_tensors_that_transformers_renames(folders: Callable[..., Path], swapper: Swapper) -> None:
     one, other = folders(0, "neox"), folders(1, "neox")
     assert "embed_out.weight" in weights_of(one)

@@ -261,6 +261,7 @@ def test_the_files_of_core10_are_the_documented_ones() -> None:
     assert origins["nltk_data/tokenizers/punkt_tab"] == "NLTK"
 
 
+@pytest.mark.slow
 def test_the_files_of_a_mirror_that_was_made_by_hand(data_root: Path) -> None:
     """All files that would be fetched are in the mirror that the benchmarks are tested with."""
     items = wanted([Gsm8k()], list(forget_benchmarks()))
@@ -299,6 +300,7 @@ def test_nltk_data(hub: Path, root: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert asked == ["punkt_tab"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("root_user", [True, False])
 def test_the_real_downloader(
     root_user: bool, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

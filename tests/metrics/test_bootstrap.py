@@ -147,6 +147,7 @@ def test_no_part_and_no_such_level() -> None:
         bca_interval(resample(np.array([1.0, 0.0])), 1.0)
 
 
+@pytest.mark.slow
 def test_a_large_benchmark_takes_little_memory() -> None:
     d = np.random.default_rng(6).normal(size=14_042)
     tracemalloc.start()

@@ -34,6 +34,7 @@ def test_right_and_wrong_from_20_flips_on(items: int, psi: float, part: float) -
     assert is_nominal(known.coverage_of_flips_exactly(items, psi, part * psi))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("items", "psi"), [(100, 0.10), (200, 0.05), (500, 0.02)])
 @pytest.mark.parametrize("part", [0.0, -0.2, -0.5, -0.8])
 def test_ten_flips_are_few_and_all_but_enough(items: int, psi: float, part: float) -> None:
@@ -66,6 +67,7 @@ def test_all_flips_one_way_are_nominal_once_there_are_20(items: int, psi: float)
     assert is_nominal(known.coverage_of_flips_exactly(items, psi, -psi))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("psi", "delta"), [(0.02, 0.0), (0.05, -0.01), (0.20, 0.05)])
 def test_the_largest_benchmark(psi: float, delta: float) -> None:
     assert is_nominal(known.coverage_of_flips(1500, one(14_042), psi, delta), 1500)
@@ -78,11 +80,13 @@ def test_clusters(sizes: np.ndarray, icc: float) -> None:
     assert is_nominal(known.coverage_of_flips(1000, sizes, 0.10, -0.02, icc), 1000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [one(100), one(817), TENS, MMLU // 10])
 def test_scores_between_right_and_wrong(sizes: np.ndarray) -> None:
     assert is_nominal(known.coverage_of_scores(1000, sizes), 1000)
 
 
+@pytest.mark.slow
 def test_the_macro_average() -> None:
     items = np.array(list(CORE10.values()))
     assert is_nominal(known.coverage_of_average(500, 0.05, -0.01, items), 500)
@@ -115,6 +119,7 @@ def test_averages_over_trainings(seeds: int) -> None:
     assert 0.94 - margin_of_error(1000) <= found <= 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("psi", [0.02, 0.1])
 def test_false_alarms_over_ten_benchmarks(psi: float) -> None:
     assert known.false_alarms(2000, psi) <= 0.05 + margin_of_error(2000)

@@ -32,6 +32,7 @@ def test_space_of_any_kind_parts_words() -> None:
     assert distinct_2(["a\n\nb\ta  b"]) == 2 / 3
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.sampled_from("abc"), max_size=8), max_size=5))
 def test_against_a_count_of_all_pairs(texts: list[list[str]]) -> None:
     pairs = [(x, y) for words in texts for x, y in pairwise(words)]

@@ -116,6 +116,7 @@ def test_clusters_whose_items_are_all_alike_are_scaled_for_a_correlation_of_1() 
     assert paired_difference(0 * d, d, clusters).stderr == pytest.approx(robust(d, clusters, 1)[0])
 
 
+@pytest.mark.slow
 def test_clusters_of_one_size_against_statsmodels() -> None:
     import statsmodels.api as sm
 

@@ -207,6 +207,7 @@ def run(environment: list[str], code: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_wheel_works_alone(environment: list[str], tmp_path: Path) -> None:
     found = json.loads(
         run(environment, "from forget.cli import main; main(['list', '--json'])", tmp_path)

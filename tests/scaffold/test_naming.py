@@ -44,6 +44,7 @@ def test_a_class_is_never_called_like_what_its_module_imports(name: str, cls: st
     assert names_of(name, "teacher").cls == cls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_free_name(kind: PluginKind, catalogue: Catalogue) -> None:
     check_free(names_of("a" * 28, kind), catalogue, load_plugins())
@@ -82,6 +83,7 @@ def test_the_prefix_is_not_doubled(name: str) -> None:
         names_of(name, "method")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kind", "says"),
     [

@@ -67,6 +67,7 @@ def test_asked_twice_it_is_there_once_and_can_be_taken_back(tmp_path: Path) -> N
     assert asked_of(session.workspace) == [other]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["{", "[]", '{"request": {"limit": "x"}}', '{"more": 1}'])
 def test_what_is_no_request_is_said(tmp_path: Path, text: str) -> None:
     session = open_session(out=tmp_path / "out")

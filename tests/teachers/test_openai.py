@@ -139,6 +139,7 @@ def test_a_request_for_each_prompt(server: Scripted, make: Callable[..., Teacher
     }
 
 
+@pytest.mark.slow
 def test_options_that_are_asked_for(server: Scripted, make: Callable[..., Teacher]) -> None:
     teacher = make(thinking=True, extra_body={"min_p": 0.1})
     ask(teacher, top_k=20, stops=("\n\n", "END"))
@@ -179,6 +180,7 @@ def test_not_more_at_once_than_allowed(server: Scripted, make: Callable[..., Tea
     assert server.most == 3
 
 
+@pytest.mark.slow
 def test_outputs_arrive_as_they_finish(server: Scripted, make: Callable[..., Teacher]) -> None:
     held = threading.Event()
 
@@ -214,6 +216,7 @@ def test_closing_drops_what_is_under_way(server: Scripted, make: Callable[..., T
     assert not [t for t in threading.enumerate() if t.name == "openai-teacher"]
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_before_the_first_output_is_wanted(
     server: Scripted, make: Callable[..., Teacher]
 ) -> None:
@@ -334,6 +337,7 @@ def test_the_server_says_when_to_come_back(server: Scripted, make: Callable[...,
     assert time.monotonic() - begun >= 1
 
 
+@pytest.mark.slow
 def test_a_failure_that_stays_is_of_its_prompt(
     server: Scripted, make: Callable[..., Teacher]
 ) -> None:
@@ -375,6 +379,7 @@ def dies_at_once(asked: Asked) -> None:
     asked.handler.close_connection = True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("death", [dies_in_its_body, dies_at_once])
 def test_a_connection_that_breaks(
     death: Callable[[Asked], None], server: Scripted, make: Callable[..., Teacher]
@@ -463,6 +468,7 @@ def test_a_key_that_is_refused(server: Scripted, make: Callable[..., Teacher]) -
     assert "environment variable OPENAI_API_KEY" in message
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_there(server: Scripted, make: Callable[..., Teacher]) -> None:
     server.answer = lambda asked: asked.send_json({"message": "no model big"}, 404)
     _, message = given_up(make())
@@ -492,6 +498,7 @@ def test_a_server_that_fails_later(server: Scripted, make: Callable[..., Teacher
     assert "HTTP 502: gone" in message
 
 
+@pytest.mark.slow
 def test_refused_prompts_say_nothing_of_the_server(
     server: Scripted, make: Callable[..., Teacher]
 ) -> None:
@@ -516,6 +523,7 @@ def test_a_fault_that_passes_is_asked_again(server: Scripted, make: Callable[...
 # --- the key
 
 
+@pytest.mark.slow
 def test_the_key_is_sent_and_shown_nowhere(
     server: Scripted,
     make: Callable[..., Teacher],
@@ -562,6 +570,7 @@ def test_the_key_is_sent_and_shown_nowhere(
     assert len(problems) == 5
 
 
+@pytest.mark.slow
 def test_a_server_that_wants_no_key(
     server: Scripted, make: Callable[..., Teacher], monkeypatch: pytest.MonkeyPatch
 ) -> None:

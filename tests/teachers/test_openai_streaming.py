@@ -39,6 +39,7 @@ def test_every_result_arrives_once() -> None:
     assert opened.closed.is_set()
 
 
+@pytest.mark.slow
 def test_a_consumer_that_stops_while_the_session_closes_lets_it_close() -> None:
     """All work is done and some results are not fetched yet: the closing must not be cut off."""
     opened = _Opened()

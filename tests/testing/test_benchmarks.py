@@ -75,6 +75,7 @@ WRONG_FILES: list[tuple[str, dict[str, str], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [pytest.param(n, marks=pytest.mark.slow if n == ELSEWHERE else ()) for n in TESTS],

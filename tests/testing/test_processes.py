@@ -20,6 +20,7 @@ def test_what_cannot_be_taken_along_is_skipped() -> None:
         elsewhere(print, lambda: None)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_no_skip() -> None:
     with pytest.raises(BrokenProcessPool):
         elsewhere(os._exit, 3)

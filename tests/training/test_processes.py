@@ -151,6 +151,7 @@ time.sleep(600)
     assert left() == []
 
 
+@pytest.mark.slow
 def test_the_error_is_preferred_to_what_it_did_to_the_other(run: Run) -> None:
     with pytest.raises(SettingsError, match="Lower it"):
         run("""
@@ -191,6 +192,7 @@ time.sleep(600)
     assert left() == []
 
 
+@pytest.mark.slow
 def test_one_that_ends_before_it_is_told_anything(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

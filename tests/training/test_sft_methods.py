@@ -111,6 +111,7 @@ def test_thoughts_that_are_kept_are_in_the_loss(
         assert inside == f"<think>\n{n} twice?\n</think>\n\nIt makes {2 * n}<|im_end|>"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_nothing_is_cut_and_what_is_dropped_is_counted(
     prepared: Callable[..., TrainTask], name: str

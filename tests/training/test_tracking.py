@@ -273,6 +273,7 @@ def test_one_that_is_not_installed_is_named_with_the_command() -> None:
         check_trackers(missing)
 
 
+@pytest.mark.slow
 @installed("wandb")
 def test_wandb_wants_to_know_who_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import wandb

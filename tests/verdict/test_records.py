@@ -134,6 +134,7 @@ def test_the_command_prints_one_sweep_as_an_object(tmp_path: Path) -> None:
     assert [c["average"]["delta"] for c in found["checkpoints"]] == [0.0, 0.0]
 
 
+@pytest.mark.slow
 def test_the_command_prints_several_as_a_list(
     run: RunFolder, full: SweepRecord, tmp_path: Path
 ) -> None:

@@ -133,6 +133,7 @@ def test_json(make_carded_run: MakeRun, tmp_path: Path) -> None:
 # --- what it leaves alone
 
 
+@pytest.mark.slow
 def test_its_own_card_is_made_anew(make_carded_run: MakeRun) -> None:
     run = make_carded_run()
     first = written(run)
@@ -140,6 +141,7 @@ def test_its_own_card_is_made_anew(make_carded_run: MakeRun) -> None:
     assert written(run) == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["# mine\n", "", "\udcff"])
 def test_a_card_of_somebody_else(make_carded_run: MakeRun, tmp_path: Path, change: str) -> None:
     path = tmp_path / "card.md"
@@ -159,6 +161,7 @@ def test_a_card_that_was_changed(make_carded_run: MakeRun) -> None:
     assert path.read_text() == changed
 
 
+@pytest.mark.slow
 def test_a_place_where_no_card_can_be(make_carded_run: MakeRun, tmp_path: Path) -> None:
     run = make_carded_run()
     (tmp_path / "folder").mkdir()

@@ -73,6 +73,7 @@ def test_an_svg_has_no_date_and_no_name_of_a_font(tmp_path: Path) -> None:
         assert "<script" not in content
 
 
+@pytest.mark.slow
 def test_what_a_user_has_set_in_matplotlib_changes_nothing(tmp_path: Path) -> None:
     material = made_frames.compared()
     plain = write_figures(material, tmp_path / "plain", ("svg",))
@@ -104,6 +105,7 @@ def test_nothing_at_all(tmp_path: Path) -> None:
     assert set(written.omitted) == KINDS
 
 
+@pytest.mark.slow
 def test_nothing_evaluated(tmp_path: Path) -> None:
     found = made_frames.single().results
     for exam in found["benchmark"].unique():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 
 from forget.report.figures.methods import draw
@@ -18,6 +19,7 @@ def test_average_and_task_stand_above_each_other() -> None:
     assert len(line_of(below, "^")) == 3
 
 
+@pytest.mark.slow
 def test_data_sets_are_columns_and_more_of_them_go_below() -> None:
     rng = np.random.default_rng(0)
     rows = [

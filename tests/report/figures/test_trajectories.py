@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 
 from forget.report.figures.trajectories import draw
@@ -8,6 +9,7 @@ from report import made_frames
 from report.figures.pictures import drawn, legend_words, texts
 
 
+@pytest.mark.slow
 def test_each_method_has_a_panel_with_the_band_and_the_last_verdict() -> None:
     [figure] = drawn(draw, made_frames.small()).values()
     assert isinstance(figure, Figure)

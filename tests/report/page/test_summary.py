@@ -124,6 +124,7 @@ def test_headline_of_none() -> None:
     assert headline([]) == "There is no checkpoint yet, so there is nothing to judge."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["large", "small"])
 def test_every_run_is_there(kind: str) -> None:
     made = getattr(materials, kind)().results

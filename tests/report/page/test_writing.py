@@ -98,6 +98,7 @@ def test_results_alone_make_a_page(tmp_path: Path) -> None:
     assert data_of(text)["razor"]["curve"]
 
 
+@pytest.mark.slow
 def test_items_take_what_room_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = materials.material([Run(method="pi")], (100,), ("mmlu",), flips=2000)
     monkeypatch.setattr(writing, "_FLIPS_BYTES", (2_000, 2_000_000))
@@ -129,6 +130,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(
     assert path.read_text(encoding="utf-8") == "old"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("over", "said"), [("benchmarks", "of a checkpoint"), ("checkpoints", "of all checkpoints")]
 )

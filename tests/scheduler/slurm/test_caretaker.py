@@ -113,6 +113,7 @@ def queue(tmp_path: Path, commands: FakeCommands) -> Queue:
     return Queue(StubStudy(tmp_path / "study", "job_cap = 2\n"))
 
 
+@pytest.mark.slow
 def test_the_chain_has_an_end(queue: Queue, commands: FakeCommands) -> None:
     for failed, follows in ((10, True), (11, False)):
         caretakers, budget = queue.caretakers(queue.job("5", failed, "RUNNING"), me="5")
@@ -123,6 +124,7 @@ def test_the_chain_has_an_end(queue: Queue, commands: FakeCommands) -> None:
     assert "--begin=now+600 " in told
 
 
+@pytest.mark.slow
 def test_it_is_known_by_its_name_and_by_nothing_else(queue: Queue) -> None:
     prefix = queue.study.place.prefix
     others = [
@@ -199,6 +201,7 @@ def test_a_pass_that_is_refused_a_job_leaves_somebody_to_try_again(
     assert study.ledger.tries == {}  # it was nobody's fault
 
 
+@pytest.mark.slow
 def test_a_study_that_cannot_be_planned_is_looked_at_again(
     queue: Queue, commands: FakeCommands
 ) -> None:

@@ -160,6 +160,7 @@ def test_a_refusal_is_quoted(commands: FakeCommands) -> None:
         client.submit([], "")
 
 
+@pytest.mark.slow
 def test_no_answer_in_time(commands: FakeCommands, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_TIMEOUT_S", 0.2)
     commands.answer("squeue", after_s=2)

@@ -206,6 +206,7 @@ def test_a_job_works_though_its_guard_fails(tmp_path: Path) -> None:
     assert here.record.statuses == {0: 0}
 
 
+@pytest.mark.slow
 def test_a_job_that_is_started_for_ever_ends(tmp_path: Path) -> None:
     here = Here(tmp_path)
     assert here.run(here.script(["work", "first"]), SLURM_RESTART_COUNT="20") == 0

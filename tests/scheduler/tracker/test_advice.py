@@ -24,6 +24,7 @@ def test_to_go_on_with_what_was_asked(study: Study) -> None:
     )
 
 
+@pytest.mark.slow
 def test_nothing_where_somebody_is_at_it(study: Study) -> None:
     at_work = JobLine((study.unit("pi", "prepare"),), "running", "process 1", "here")
     assert study.look(at_work).advice == ()
@@ -71,6 +72,7 @@ def test_nothing_is_left_of_nothing() -> None:
     assert time_left([], None) is None  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_request_of_now_shows_what_is_its_own(study: Study) -> None:
     planned = plan_one(study.planned.request, study.session)
     jobs = [

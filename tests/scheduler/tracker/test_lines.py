@@ -77,6 +77,7 @@ def test_data_are_being_prepared(study: Study) -> None:
     assert (line.state, line.detail) == ("running", "prepares data")
 
 
+@pytest.mark.slow
 def test_why_a_training_failed_when_it_was_tried_last(study: Study) -> None:
     run = study.untrain("gt-sft", keep=1)
     records = [{"stage": "train", "status": "failed", "why": "out of memory"}]
@@ -111,12 +112,14 @@ def by_epochs(study: Study) -> Study:
     return study.with_registry("max_steps = 200", "epochs = 4")
 
 
+@pytest.mark.slow
 def test_how_long_a_training_is_follows_from_its_data(by_epochs: Study) -> None:
     line = by_epochs.training("gt-sft")
     assert (line.expected_steps, line.expected_checkpoints) == (4 * (2000 // 16), 5)
     assert by_epochs.sweep("gt-sft").total == 6
 
 
+@pytest.mark.slow
 def test_of_rounds_it_is_not_known_before(by_epochs: Study) -> None:
     """Of what a model writes not all is learned from."""
     assert by_epochs.training("grpo").expected_steps == 4 * (2000 // 16)
@@ -124,6 +127,7 @@ def test_of_rounds_it_is_not_known_before(by_epochs: Study) -> None:
     assert by_epochs.sweep("spin").total is None
 
 
+@pytest.mark.slow
 def test_an_evaluation_is_counted_by_models(study: Study) -> None:
     line = study.sweep("gt-sft")
     assert (line.done, line.total, line.partly, line.state) == (3, 3, 0, "done")
@@ -137,12 +141,14 @@ def test_an_evaluation_is_counted_by_models(study: Study) -> None:
     assert (study.sweep("pi").done, study.sweep("pi").total) == (1, 5)  # the base is shared
 
 
+@pytest.mark.slow
 def test_checkpoints_to_come_are_counted(study: Study) -> None:
     study.untrain("gt-sft", keep=1)
     line = study.sweep("gt-sft")
     assert (line.done, line.total, line.state) == (2, 3, "partly done")
 
 
+@pytest.mark.slow
 def test_who_is_at_work_on_an_evaluation(study: Study) -> None:
     run = study.run("gt-sft")
     study.unscore(model_digest(run.folder.checkpoint(200)))
@@ -171,6 +177,7 @@ def test_evaluations_of_another_machine_are_found(study: Study) -> None:
     assert (line.done, line.machine) == (3, "builtin-cuda-bfloat16")
 
 
+@pytest.mark.slow
 def test_no_weights_are_read_to_know_the_base(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from forget.scheduler.tracker.planned import plan_again, plan_one
 from made_study import Study
 
 
+@pytest.mark.slow
 def test_a_run_is_that_of_the_later_request(study: Study) -> None:
     session = study.session
     later = RunRequest(study="large", method="gt-sft", benchmarks=("mini_piqa",))
@@ -25,6 +26,7 @@ def test_a_run_is_that_of_the_later_request(study: Study) -> None:
     assert [exam.name for exam in run.exams] == ["mini_piqa", "task:arithmetic"]
 
 
+@pytest.mark.slow
 def test_requests_in_the_same_session_share_it(study: Study) -> None:
     remember(RunRequest(study="large", method="gt-sft"), study.session, cluster="there")
     first, second = plan_again(study.workspace)[0]
@@ -32,6 +34,7 @@ def test_requests_in_the_same_session_share_it(study: Study) -> None:
     assert (first.cluster, second.cluster) == ("", "there")
 
 
+@pytest.mark.slow
 def test_one_that_cannot_be_planned_any_more_is_a_warning(study: Study) -> None:
     other = study.root / "other.toml"
     other.write_text('[studies.other]\nsummary = "x"\nextends = "demo"\n')

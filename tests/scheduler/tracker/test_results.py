@@ -27,6 +27,7 @@ def refuse(*_: Any) -> Any:
     raise AssertionError("worked out again")
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_a_report(study: Study) -> None:
     found = result(study)
     record = read_record(study.run("gt-sft").folder.sweep)
@@ -49,6 +50,7 @@ def test_what_is_not_comparable_has_no_line(study: Study) -> None:
     assert study.look().results == ()
 
 
+@pytest.mark.slow
 def test_they_are_worked_out_once(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     found = study.look().results
     monkeypatch.setattr("forget.scheduler.tracker.results.collect", refuse)

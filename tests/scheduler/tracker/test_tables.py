@@ -65,6 +65,7 @@ def test_the_sections_in_their_order(tracker: Tracker) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_all_runs_have_in_common_is_no_column(study: Study) -> None:
     [found] = [part for part in sections(study.look()) if part.title == "Training runs"]
     assert found.columns == ("method", "dataset", "checkpoints", ">steps", "status")
@@ -86,6 +87,7 @@ def test_in_a_terminal(tracker: Tracker, width: int) -> None:
     assert "50.0 (+25.0)" in words
 
 
+@pytest.mark.slow
 def test_a_command_is_never_broken(study: Study) -> None:
     advice = study.look().advice
     assert any(line.strip() == advice[0].command for line in screen(study.look(), 300).splitlines())

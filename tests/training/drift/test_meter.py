@@ -57,6 +57,7 @@ def test_every_family_against_full_softmaxes(train_task: Make, tmp_path: Path, f
     assert all(kl > 1e-3 for pair in expected for kl in pair)
 
 
+@pytest.mark.slow
 def test_completions_are_divided_among_batches(
     train_task: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +85,7 @@ def test_batches_hold_4096_tokens_with_padding(lengths: list[int], batches: list
     assert [n for batch in found for n in lengths[batch]] == lengths
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["gemma2", "cohere"])
 def test_logits_that_cannot_be_made_again_are_kept(
     train_task: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str
@@ -147,6 +149,7 @@ def test_the_base_itself_is_at_no_distance(train_task: Make, lora_rank: int, dty
     assert (found["unchanged_weights"], found["prompts"]) == (1.0, 4)
 
 
+@pytest.mark.slow
 def test_a_lora_model_and_the_same_weights_merged(train_task: Make) -> None:
     lora = train_task(drift_prompts=4, lora_rank=2)
     student = disturbed(loaded(lora), 0.2)
@@ -158,6 +161,7 @@ def test_a_lora_model_and_the_same_weights_merged(train_task: Make) -> None:
     assert by_adapter["unchanged_weights"] == merged["unchanged_weights"]
 
 
+@pytest.mark.slow
 def test_what_is_told(train_task: Make) -> None:
     """Means over tokens and over completions, of divergences made by full softmaxes."""
     task = train_task(drift_prompts=4)

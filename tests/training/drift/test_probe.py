@@ -57,6 +57,7 @@ def test_methods_with_much_the_same_questions_are_measured_on_much_the_same(
     assert others == [text for text in chosen(task, 22) if "What is 3 + 3?" not in text]
 
 
+@pytest.mark.slow
 def test_the_base_writes_from_its_whole_distribution(train_task: Make) -> None:
     probe = probed(train_task(drift_prompts=20))
     assert len(probe.asked) == 20
@@ -97,6 +98,7 @@ def test_tokens_come_as_often_as_the_base_says(
     assert abs(found.mean() - mean) < 4 * deviation
 
 
+@pytest.mark.slow
 def test_it_is_made_once_and_again_if_it_is_damaged(train_task: Make) -> None:
     task = train_task(drift_prompts=3)
     probe = probed(task)
@@ -109,6 +111,7 @@ def test_it_is_made_once_and_again_if_it_is_damaged(train_task: Make) -> None:
     assert content(probe.folder) == before
 
 
+@pytest.mark.slow
 def test_another_training_or_number_of_prompts_is_measured_on_its_own(train_task: Make) -> None:
     task = train_task(drift_prompts=3)
     assert len(probed(task).asked) == 3

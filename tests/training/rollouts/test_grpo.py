@@ -413,6 +413,7 @@ def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, url: str
         choose_engine(settings)
 
 
+@pytest.mark.slow
 def test_what_trl_is_told_of_vllm() -> None:
     """Its names are the pinned TRL's; the tokens that end an answer are evaluation's."""
     from trl import GRPOConfig

@@ -184,6 +184,7 @@ def test_equal_rewards_move_nothing(prepared: Make) -> None:
     assert all((before[name] == after[name]).all() for name in before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("advantages", "bf16"),
     [([0.0, 1.5, 0.0, -0.5], False), ([0.0, 1.5, 0.0, -0.5], True), ([0.0] * 4, False)],
