@@ -19,6 +19,9 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reord
 # torch's version comes first and alone: whatever else is installed must not choose another build.
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
+# Tests start hundreds of processes, each of which would compile everything anew without bytecode.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-fast test-long test-gpu test-python lint fix docs reference vllm gemma clean
 
 demo: $(VENV)/ready
