@@ -250,6 +250,7 @@ def test_answers_are_placed_evenly() -> None:
 # --- a real model
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_it_has_room_for_a_small_model(smollm2: Path, tmp_path: Path) -> None:
     """Some items of each benchmark, by the command that measures the whole suite.

@@ -26,6 +26,7 @@ def run(script: str, *options: str) -> str:
     return done.stdout
 
 
+@pytest.mark.long
 def test_engines_beside_each_other(tiny_model: Path, tmp_path: Path) -> None:
     options = ("--benchmarks=mini_piqa,mini_ifeval", "--items=2", "--new-tokens=4", "--stock=1")
     found = json.loads(measured("engine.py", tiny_model, tmp_path, *options, "--json"))

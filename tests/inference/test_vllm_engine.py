@@ -190,6 +190,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.long
 @needs_vllm
 @pytest.mark.slow
 def test_what_vllm_does_not_run_is_an_error_and_the_end(tiny_model: Path, tmp_path: Path) -> None:

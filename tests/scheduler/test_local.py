@@ -115,6 +115,7 @@ def test_what_ends_well_and_is_not_done_is_given_up(undone: LocalExecutor) -> No
     assert "forget" in failure.last
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_what_another_process_works_on_is_put_off(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

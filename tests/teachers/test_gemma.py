@@ -43,6 +43,7 @@ def test_it_answers_worked_examples(gemma: Path) -> None:
     assert (found.completion.text, found.completion.finished) == ("Paris", True)
 
 
+@pytest.mark.long
 def test_it_writes_solutions_of_the_demos_form(gemma: Path) -> None:
     """Their form: of their numbers hardly one is right."""
     dataset = Arithmetic()

@@ -31,7 +31,7 @@ from forget_teachers.transformers import TransformersKind, TransformersSettings
 from teachers.kinds import WORKED, by_prompt, prompt, setup, texts
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(
         find_spec("vllm") is None, reason="vLLM is not installed: make vllm installs its CPU build"
     ),

@@ -103,9 +103,11 @@ def weights(task: TrainTask) -> dict[str, Any]:
             },
         ),
         (Spin(), {}),
-        (Spin(), {"variant": "sdft", "teacher_rate": 0.1, **TOLD}),
-        (Pi(), {**REWARD, "divergence": "jsd"}),
-        (Pi(), {**REWARD, **TOLD, "operator": "privileged"}),
+        pytest.param(
+            Spin(), {"variant": "sdft", "teacher_rate": 0.1, **TOLD}, marks=pytest.mark.long
+        ),
+        pytest.param(Pi(), {**REWARD, "divergence": "jsd"}, marks=pytest.mark.long),
+        pytest.param(Pi(), {**REWARD, **TOLD, "operator": "privileged"}, marks=pytest.mark.long),
     ],
     ids=["gt-sft", "spin", "sdft", "pi-jsd", "pi-privileged"],
 )
