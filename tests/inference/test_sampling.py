@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from itertools import islice, product
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from forget.completion import Sampling
@@ -44,9 +45,11 @@ def test_the_reference_generator_gives_its_published_numbers() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(-(2**63), 2**63 - 1))
+@example(-8213)  # one of its numbers is so near to 1 that fp32 has few digits of the difference
 def test_noise_is_made_of_splitmix64(begin: int) -> None:
     bits = list(islice(splitmix64(begin % 2**64), 5))
-    expected = [-math.log(-math.log1p(-max(b >> 1, 1) / 2**63)) for b in bits]
+    uniform = [min(float(np.float32(max(b >> 1, 1))) / 2**63, 1 - 2**-24) for b in bits]
+    expected = [-math.log(-math.log1p(-u)) for u in uniform]
     assert gumbel([begin], 5)[0].tolist() == pytest.approx(expected, rel=1e-5, abs=1e-5)
 
 
